@@ -1,0 +1,39 @@
+"""Command line: `python -m bench <step> ...`. Every step of the workflow can be run by hand."""
+
+import argparse
+import importlib
+import sys
+
+from bench.errors import InputError
+
+# step -> (module with `configure(parser)` and `run(arguments) -> int`, what the step does)
+STEPS = {
+    "list": ("bench.listing", "architectures, reconstructions, data sets and scales"),
+    "train": ("bench.training.command", "train one network and write its record"),
+    "memory": ("bench.memory.command", "measure the peak memory of one training step, beside the theory"),
+    "steps": ("bench.memory.steps_command", "time a training step of an architecture in each reconstruction, paired"),
+    "tables": ("bench.reporting.command", "collect records into Table 1 and Table 2"),
+    "plan": ("bench.plan_command", "print what a scale runs, on what, and an estimate of the time"),
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one step; returns the exit code (2 for bad input, which is told in one sentence)."""
+    words = sys.argv[1:] if arguments is None else arguments
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    subparsers = parser.add_subparsers(dest="step", required=True, metavar="step")
+    for name, (module, purpose) in STEPS.items():
+        subparser = subparsers.add_parser(name, help=purpose, description=purpose)
+        # Only the step that is asked for is imported: torch takes seconds, and `--help` should not.
+        if name in words[:1]:
+            importlib.import_module(module).configure(subparser)
+    parsed = parser.parse_args(words)
+    try:
+        return importlib.import_module(STEPS[parsed.step][0]).run(parsed)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

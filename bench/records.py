@@ -1,0 +1,43 @@
+"""Records: one JSON file a run, written whole or not at all, and read back with its faults named."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from bench.errors import InputError
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to a temporary file beside `path`, then move it there: a reader never sees half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_record(path: Path, record: dict[str, Any]) -> None:
+    """Write one record as JSON. Numbers that are not finite are refused: they are not JSON."""
+    write_text(path, json.dumps(record, indent=2, allow_nan=False) + "\n")
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read one record; a missing or broken one raises `InputError` with the file's name and the fault."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"The record {path} cannot be read ({error.strerror}); run it again.") from error
+    except ValueError as error:
+        raise InputError(f"The record {path} is not valid JSON ({error}); delete it and run it again.") from error
+    if not isinstance(record, dict) or "kind" not in record:
+        raise InputError(f"The record {path} has no field 'kind'; delete it and run it again.")
+    return record
