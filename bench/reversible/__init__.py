@@ -1,0 +1,32 @@
+"""Reversible training of convolutional networks: one activation and one gradient in memory, whatever the depth.
+
+    trunk = ReversibleSequential(InvertibleConv2d(32), InvertibleBatchNorm2d(32), InvertibleLeakyReLU(0.2), ...)
+
+An invertible layer knows its forward map, its inverse, and how to *retrace* itself: given its output and the gradient
+of its output, to return its input, the gradient of its input, and its parameters' gradients. `ReversibleSequential`
+runs forward without recording and backward by retracing; everything else is ordinary PyTorch. This package imports
+nothing but torch.
+"""
+
+from bench.reversible.activation import InvertibleLeakyReLU
+from bench.reversible.batch_norm import InvertibleBatchNorm2d
+from bench.reversible.block import ReversibleBlock
+from bench.reversible.chain import InvertibleChain
+from bench.reversible.convolution import InvertibleConv2d
+from bench.reversible.layer import InvertibleLayer
+from bench.reversible.pooling import BatchPooling, ChannelPooling, GlobalPooling
+from bench.reversible.sequential import RECONSTRUCTIONS, ReversibleSequential
+
+__all__ = [
+    "RECONSTRUCTIONS",
+    "BatchPooling",
+    "ChannelPooling",
+    "GlobalPooling",
+    "InvertibleBatchNorm2d",
+    "InvertibleChain",
+    "InvertibleConv2d",
+    "InvertibleLayer",
+    "InvertibleLeakyReLU",
+    "ReversibleBlock",
+    "ReversibleSequential",
+]

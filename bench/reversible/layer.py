@@ -1,0 +1,108 @@
+"""What every invertible layer offers, and how activations travel between layers.
+
+Inside the engine an activation is a *state*: a list of contiguous channel parts, in channel order. Couplings work on
+parts as they are, so no layer concatenates or slices channels, and a layer that changes one part at a time needs a
+temporary of one part only. The engine owns the tensors of a state: layers overwrite them.
+"""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+State = list[Tensor]
+Memo = Any
+Gradients = dict[nn.Parameter, Tensor]
+Wanted = Callable[[nn.Parameter], bool]
+
+
+def split(x: Tensor, parts: int) -> State:
+    """Copy `x` (N, C, H, W) into `parts` equal channel parts, each contiguous in the memory format of `x`."""
+    if x.dim() != 4 or x.shape[1] % parts:
+        raise ValueError(
+            f"An invertible layer got a tensor of shape {tuple(x.shape)};"
+            f" it needs (N, C, H, W) with C a multiple of {parts}."
+        )
+    layout = memory_format(x)
+    return [part.clone(memory_format=layout) for part in x.chunk(parts, dim=1)]
+
+
+def split_view(x: Tensor, parts: int) -> State:
+    """The same parts as views that autograd follows."""
+    return list(x.chunk(parts, dim=1))
+
+
+def join(state: State) -> Tensor:
+    """The whole activation (N, C, H, W); a copy unless there is one part."""
+    return state[0] if len(state) == 1 else torch.cat(state, dim=1)
+
+
+def channel_slices(state: State) -> list[slice]:
+    """Which channels of the whole activation each part holds."""
+    ends = list(itertools.accumulate((part.shape[1] for part in state), initial=0))
+    return [slice(start, end) for start, end in itertools.pairwise(ends)]
+
+
+def memory_format(x: Tensor) -> torch.memory_format:
+    """The memory format in which `x` is dense (channels last only where that differs from the usual one)."""
+    if x.is_contiguous():
+        return torch.contiguous_format
+    narrowed = x.stride(1) == 1 and x.shape[1] > 1
+    return (
+        torch.channels_last
+        if narrowed or x.is_contiguous(memory_format=torch.channels_last)
+        else torch.contiguous_format
+    )
+
+
+def accumulate(into: Gradients, more: Gradients) -> None:
+    """Add the gradients in `more` to `into`; a parameter that two layers share gets the sum."""
+    for parameter, gradient in more.items():
+        into[parameter] = into[parameter] + gradient if parameter in into else gradient
+
+
+class InvertibleLayer(nn.Module):
+    """A bijection of activations that can retrace itself.
+
+    `layer(x)` and `layer.inverse(y)` take and return tensors (N, C, H, W) and touch nothing of the caller's. The other
+    methods are the engine's: they work on states in place and build no graph, except `differentiable`.
+    """
+
+    parts: int = 1  # into how many channel parts this layer needs its input cut, at least
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The layer as ordinary autograd sees it: every tensor that its gradient needs is stored."""
+        return join(self.differentiable(split_view(x, self.parts)))
+
+    @torch.no_grad()
+    def inverse(self, y: Tensor) -> Tensor:
+        """The input whose output is `y`; batch norm in training uses the statistics of its latest forward pass."""
+        state = split(y, self.parts)
+        self.undo(state, self.latest())
+        return join(state)
+
+    def differentiable(self, state: State) -> State:
+        """The forward map, recorded by autograd; returns new tensors."""
+        raise NotImplementedError
+
+    def trace(self, state: State) -> Memo:
+        """The forward map in place; returns the little that `replay`, `undo` and `retrace` need besides the output."""
+        raise NotImplementedError
+
+    def replay(self, state: State, memo: Memo) -> None:
+        """The forward map again, in place, from what `trace` kept: no statistic is computed or counted twice."""
+        raise NotImplementedError
+
+    def undo(self, state: State, memo: Memo) -> None:
+        """The inverse map in place."""
+        raise NotImplementedError
+
+    def retrace(self, state: State, grad: State, memo: Memo, wanted: Wanted) -> Gradients:
+        """Turn (output, its gradient) into (input, its gradient) in place; returns the wanted parameters' gradients."""
+        raise NotImplementedError
+
+    def latest(self) -> Memo:
+        """The memo of the latest forward pass, for `inverse` by hand."""
+        return None

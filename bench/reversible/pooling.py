@@ -1,0 +1,98 @@
+"""Invertible poolings (eq. 29): they move pixels and keep every value, so their inverse is exact."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from bench.reversible.layer import Gradients, InvertibleLayer, State, Wanted, memory_format
+
+
+class _Rearrangement(InvertibleLayer):
+    """A layer that only moves values: its gradient is rearranged like its input."""
+
+    def arrange(self, x: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def restore(self, y: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def differentiable(self, state: State) -> State:
+        return [self.arrange(part) for part in state]
+
+    def trace(self, state: State) -> None:
+        self.replay(state, None)
+
+    def replay(self, state: State, memo: None) -> None:
+        for i in range(len(state)):
+            state[i] = self.arrange(state[i])
+
+    def undo(self, state: State, memo: None) -> None:
+        for i in range(len(state)):
+            state[i] = self.restore(state[i])
+
+    def retrace(self, state: State, grad: State, memo: None, wanted: Wanted) -> Gradients:
+        self.undo(state, memo)
+        self.undo(grad, memo)
+        return {}
+
+
+class ChannelPooling(_Rearrangement):
+    """Space-to-depth (eq. 29a-b): (N, C, H, W) -> (N, 4 C, H / 2, W / 2); H and W must be even.
+
+    The four pixels of a 2x2 cell become four neighbouring channels, so pooling the channel parts of an activation is
+    the same as pooling the whole.
+    """
+
+    def arrange(self, x: Tensor) -> Tensor:
+        _check_even(x)
+        return functional.pixel_unshuffle(x, 2).contiguous(memory_format=memory_format(x))
+
+    def restore(self, y: Tensor) -> Tensor:
+        return functional.pixel_shuffle(y, 2).contiguous(memory_format=memory_format(y))
+
+
+class BatchPooling(_Rearrangement):
+    """Space-to-batch (eq. 29c-d): (N, C, H, W) -> (4 N, C, H / 2, W / 2); H and W must be even.
+
+    Image i's four sub-images are at 4 i ... 4 i + 3. They share the statistics of later batch normalisations, and the
+    head must pool over them (`GlobalPooling(images_per_group=4 ** poolings)`).
+    """
+
+    def arrange(self, x: Tensor) -> Tensor:
+        _check_even(x)
+        n, c, h, w = x.shape
+        cells = x.view(n, c, h // 2, 2, w // 2, 2) if x.is_contiguous() else x.reshape(n, c, h // 2, 2, w // 2, 2)
+        moved = cells.permute(0, 3, 5, 1, 2, 4).reshape(4 * n, c, h // 2, w // 2)
+        return moved.contiguous(memory_format=memory_format(x))
+
+    def restore(self, y: Tensor) -> Tensor:
+        n, c, h, w = y.shape
+        cells = y.reshape(n // 4, 2, 2, c, h, w).permute(0, 3, 4, 1, 5, 2)
+        return cells.reshape(n // 4, c, 2 * h, 2 * w).contiguous(memory_format=memory_format(y))
+
+
+def _check_even(x: Tensor) -> None:
+    if x.shape[-1] % 2 or x.shape[-2] % 2:
+        raise ValueError(f"A 2x2 pooling got an image of {x.shape[-2]}x{x.shape[-1]} pixels; both sides must be even.")
+
+
+class GlobalPooling(torch.nn.Module):
+    """Mean or maximum over an image's pixels, and over its `images_per_group` sub-images after batch pooling.
+
+    (N images_per_group, C, H, W) -> (N, C). Not invertible; `ReversibleSequential` retraces it one channel part at a
+    time from the state that it reads, which thereby needs no copy.
+    """
+
+    def __init__(self, kind: str = "mean", images_per_group: int = 1) -> None:
+        super().__init__()
+        if kind not in ("mean", "max"):
+            raise ValueError(f"Global pooling of kind {kind!r} was asked for; the kinds are 'mean' and 'max'.")
+        self.kind, self.images_per_group = kind, images_per_group
+
+    def extra_repr(self) -> str:
+        return f"{self.kind!r}, images_per_group={self.images_per_group}"
+
+    def forward(self, x: Tensor) -> Tensor:
+        pixels = x.mean((2, 3)) if self.kind == "mean" else x.amax((2, 3))
+        groups = pixels.unflatten(0, (-1, self.images_per_group))
+        return groups.mean(1) if self.kind == "mean" else groups.amax(1)
