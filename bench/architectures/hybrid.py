@@ -1,0 +1,56 @@
+"""The paper's hybrid network (4.2): reversible blocks whose F and G are chains of invertible layers."""
+
+from torch import nn
+
+from bench.architectures.layerwise import unit
+from bench.architectures.registry import register
+from bench.architectures.search import VolumePreserving
+from bench.architectures.trunk import head, pooling_layer, poolings, stage_channels, stem
+from bench.reversible import (
+    InvertibleBatchNorm2d,
+    InvertibleChain,
+    InvertibleLeakyReLU,
+    ReversibleBlock,
+    ReversibleSequential,
+)
+
+
+@register(
+    "hybrid",
+    summary="the proposed network: reversible blocks of layer-wise invertible chains (4.2)",
+    reconstructions=("ideal", "noisy"),
+    search=VolumePreserving(multiple=4),
+)
+def hybrid(
+    reconstruction: str = "noisy",
+    initial_channels: int = 32,
+    depths: tuple[int, ...] = (1, 2, 2),
+    classes: int = 10,
+    in_channels: int = 3,
+    pooling: tuple[str, ...] | None = None,
+    units: int = 2,
+    negative_slope: float = 0.2,
+    gamma_eps: float = 0.1,
+    gain: float = 0.5,
+    head_pooling: str = "max",
+    logit_scale: float = 0.125,
+) -> nn.Module:
+    """Images (N, in_channels, H, W) -> logits (N, classes).
+
+    `depths[i]` reversible blocks at resolution i, with `units` invertible conv-BN-leaky-ReLU units in each of F and G;
+    `pooling[i]` ("channel" or "batch") before resolution i + 1; the other options as in the layer-wise network.
+    """
+    kinds = poolings(pooling, depths, "hybrid")
+    channels = stage_channels(initial_channels, kinds)
+
+    def chain(width: int) -> InvertibleChain:
+        return InvertibleChain(*(layer for _ in range(units) for layer in unit(width, negative_slope, gamma_eps, gain)))
+
+    layers: list[nn.Module] = [stem(in_channels, initial_channels)]
+    layers += [InvertibleBatchNorm2d(initial_channels, gamma_eps=gamma_eps), InvertibleLeakyReLU(negative_slope, True)]
+    for stage, depth in enumerate(depths):
+        if stage:
+            layers.append(pooling_layer(kinds[stage - 1]))
+        layers += [ReversibleBlock(chain(channels[stage] // 2), chain(channels[stage] // 2)) for _ in range(depth)]
+    layers += head(channels[-1], classes, kinds, head_pooling, logit_scale)
+    return ReversibleSequential(*layers, reconstruction=reconstruction)

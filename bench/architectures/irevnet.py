@@ -1,0 +1,41 @@
+"""i-RevNet (3.5): reversible blocks and channel pooling, so that no activation between stem and head is stored.
+
+As in the paper, each block has one module for each half of the channels (RevNet's), not the original's single one.
+"""
+
+from torch import nn
+
+from bench.architectures.registry import register
+from bench.architectures.revnet import residual_block
+from bench.architectures.search import NearestWidth
+from bench.architectures.trunk import head, pooling_layer, stage_channels, stem
+from bench.reversible import InvertibleBatchNorm2d, ReversibleSequential
+
+
+@register(
+    "irevnet",
+    summary="i-RevNet: reversible blocks and invertible down-sampling (3.5)",
+    reconstructions=("ideal", "noisy"),
+    search=NearestWidth(multiple=2),
+)
+def irevnet(
+    reconstruction: str = "noisy",
+    initial_channels: int = 32,
+    depths: tuple[int, ...] = (1, 1, 1, 1),
+    classes: int = 10,
+    in_channels: int = 3,
+) -> nn.Module:
+    """Images (N, in_channels, H, W) -> logits (N, classes).
+
+    `depths[i]` reversible blocks at resolution i; channel pooling before every other resolution, so the channels are
+    initial_channels times 1, 4, 16, ...
+    """
+    kinds = ("channel",) * (len(depths) - 1)
+    channels = stage_channels(initial_channels, kinds)
+    layers: list[nn.Module] = [stem(in_channels, initial_channels), InvertibleBatchNorm2d(initial_channels)]
+    for stage, depth in enumerate(depths):
+        if stage:
+            layers.append(pooling_layer("channel"))
+        layers += [residual_block(channels[stage]) for _ in range(depth)]
+    layers += head(channels[-1], classes, kinds, "mean", 1.0)
+    return ReversibleSequential(*layers, reconstruction=reconstruction)

@@ -1,0 +1,60 @@
+"""The paper's layer-wise invertible network (4.1.5): every layer between stem and head restores its own input."""
+
+from torch import nn
+
+from bench.architectures.registry import register
+from bench.architectures.search import VolumePreserving
+from bench.architectures.trunk import head, pooling_layer, poolings, stage_channels, stem
+from bench.reversible import (
+    InvertibleBatchNorm2d,
+    InvertibleConv2d,
+    InvertibleLayer,
+    InvertibleLeakyReLU,
+    ReversibleSequential,
+)
+
+
+@register(
+    "layerwise",
+    summary="layer-wise invertible convolutions, batch norm and leaky ReLU (4.1.5)",
+    reconstructions=("ideal", "noisy"),
+    search=VolumePreserving(multiple=2),
+)
+def layerwise(
+    reconstruction: str = "noisy",
+    initial_channels: int = 32,
+    depths: tuple[int, ...] = (1, 2, 2),
+    classes: int = 10,
+    in_channels: int = 3,
+    pooling: tuple[str, ...] | None = None,
+    negative_slope: float = 0.2,
+    gamma_eps: float = 0.1,
+    gain: float = 0.5,
+    head_pooling: str = "max",
+    logit_scale: float = 0.125,
+) -> nn.Module:
+    """Images (N, in_channels, H, W) -> logits (N, classes).
+
+    `depths[i]` units of convolution, batch norm and leaky ReLU at resolution i; `pooling[i]` ("channel" or "batch")
+    before resolution i + 1. `gamma_eps` is eq. 23's eps_i, `gain` scales the convolutions' initialisation.
+    """
+    kinds = poolings(pooling, depths, "layerwise")
+    channels = stage_channels(initial_channels, kinds)
+    layers: list[nn.Module] = [stem(in_channels, initial_channels)]
+    layers += [InvertibleBatchNorm2d(initial_channels, gamma_eps=gamma_eps), InvertibleLeakyReLU(negative_slope, True)]
+    for stage, depth in enumerate(depths):
+        if stage:
+            layers.append(pooling_layer(kinds[stage - 1]))
+        for _ in range(depth):
+            layers += unit(channels[stage], negative_slope, gamma_eps, gain)
+    layers += head(channels[-1], classes, kinds, head_pooling, logit_scale)
+    return ReversibleSequential(*layers, reconstruction=reconstruction)
+
+
+def unit(channels: int, negative_slope: float, gamma_eps: float, gain: float) -> list[InvertibleLayer]:
+    """Invertible convolution, batch normalisation and leaky ReLU."""
+    return [
+        InvertibleConv2d(channels, gain=gain),
+        InvertibleBatchNorm2d(channels, gamma_eps=gamma_eps),
+        InvertibleLeakyReLU(negative_slope, inplace=True),
+    ]

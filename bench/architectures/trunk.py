@@ -1,0 +1,55 @@
+"""What the volume-preserving networks share: the stem, the poolings between resolutions, and the head."""
+
+import torch
+from torch import Tensor, nn
+
+from bench.errors import InputError
+from bench.reversible import BatchPooling, ChannelPooling, GlobalPooling, InvertibleLayer
+
+POOLINGS = {"channel": ChannelPooling, "batch": BatchPooling}
+
+
+def poolings(kinds: tuple[str, ...] | None, depths: tuple[int, ...], name: str) -> tuple[str, ...]:
+    """The pooling before each resolution but the first; default: channel pooling throughout."""
+    if kinds is None:
+        return ("channel",) * (len(depths) - 1)
+    if len(kinds) != len(depths) - 1 or set(kinds) - set(POOLINGS):
+        raise InputError(
+            f"{name}: {len(depths)} depths need {len(depths) - 1} poolings, each of {', '.join(POOLINGS)}; got {kinds}."
+        )
+    return tuple(kinds)
+
+
+def stage_channels(initial_channels: int, kinds: tuple[str, ...]) -> list[int]:
+    """Channels at each resolution: channel pooling makes four of one, batch pooling keeps them (eq. 29)."""
+    channels = [initial_channels]
+    for kind in kinds:
+        channels.append(channels[-1] * 4 if kind == "channel" else channels[-1])
+    return channels
+
+
+def pooling_layer(kind: str) -> InvertibleLayer:
+    """One invertible 2x2 pooling."""
+    return POOLINGS[kind]()
+
+
+def stem(in_channels: int, channels: int) -> nn.Conv2d:
+    """The 3x3 convolution that makes `channels` of the image; it stores the image and nothing else."""
+    return nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
+
+
+def head(channels: int, classes: int, kinds: tuple[str, ...], pooling: str, logit_scale: float) -> list[nn.Module]:
+    """Pooling over all that is left of each image, sub-images of batch pooling included, and a linear classifier."""
+    return [GlobalPooling(pooling, 4 ** kinds.count("batch")), ScaledLinear(channels, classes, logit_scale)]
+
+
+class ScaledLinear(nn.Linear):
+    """Linear classifier without bias whose logits are multiplied by a constant, as the authors do (by 0.125)."""
+
+    def __init__(self, channels: int, classes: int, scale: float) -> None:
+        super().__init__(channels, classes, bias=False)
+        self.scale = scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, channels) -> (N, classes)."""
+        return torch.nn.functional.linear(x, self.weight * self.scale)
