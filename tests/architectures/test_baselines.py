@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from bench.architectures import ARCHITECTURES, build, names
-from bench.architectures.baselines import unchanged_statistics
+from bench.architectures.baselines import UnchangedStatistics
 
 SHAPE = {"initial_channels": 4, "depths": (2, 1, 1)}
 BASELINES = [name for name in names() if ARCHITECTURES[name].kind == "baseline"]
@@ -78,6 +78,16 @@ def test_checkpointing_in_evaluation_mode_gives_the_plain_gradients():
         assert torch.equal(one.grad, other.grad)
 
 
+def test_checkpointing_recomputes_a_kept_graph_again():
+    _, baseline = pair("checkpointing")
+    loss = baseline(torch.randn(4, 3, 16, 16)).square().sum()
+    parameters = list(baseline.parameters())
+    first = torch.autograd.grad(loss, parameters, retain_graph=True)
+    second = torch.autograd.grad(loss, parameters)
+    assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
+    assert baseline.blocks[0].norm1.num_batches_tracked == 1
+
+
 def test_checkpointing_stores_less():
     plain, baseline = pair("checkpointing")
     assert stored_bytes(baseline) < 0.6 * stored_bytes(plain)
@@ -86,7 +96,7 @@ def test_checkpointing_stores_less():
 def test_statistics_come_back_after_a_fault_in_the_recomputation():
     norm = build("checkpointing", **SHAPE).stem[1]
     buffers = dict(norm.named_buffers())
-    with pytest.raises(RuntimeError, match="stop"), unchanged_statistics(norm):
+    with pytest.raises(RuntimeError, match="stop"), UnchangedStatistics(norm):
         norm(torch.randn(4, 4, 8, 8))
         raise RuntimeError("stop")
     assert all(getattr(norm, key) is buffer for key, buffer in buffers.items())
