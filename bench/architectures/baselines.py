@@ -1,7 +1,6 @@
 """What a user would do instead of a reversible design, on the same ResNet-18, parameter for parameter."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -34,24 +33,29 @@ class CheckpointedResNet18(ResNet18):
             x,
             use_reentrant=False,
             preserve_rng_state=False,
-            context_fn=lambda: (nullcontext(), unchanged_statistics(block)),
+            context_fn=lambda: (nullcontext(), UnchangedStatistics(block)),
         )
 
 
-@contextmanager
-def unchanged_statistics(module: nn.Module) -> Iterator[None]:
-    """Within this context batch normalisation works as ever, but updates copies of its buffers, dropped at the end."""
-    norms = [each for each in module.modules() if isinstance(each, _BatchNorm)]
-    kept = [dict(norm.named_buffers(recurse=False)) for norm in norms]
-    try:
-        for norm, buffers in zip(norms, kept, strict=True):
-            for name, buffer in buffers.items():
-                setattr(norm, name, buffer.clone())
-        yield
-    finally:
-        for norm, buffers in zip(norms, kept, strict=True):
-            for name, buffer in buffers.items():
-                setattr(norm, name, buffer)
+class UnchangedStatistics:
+    """Context in which batch normalisation works as ever, but updates copies of its buffers, dropped at the end.
+
+    It can be entered again: a graph that is kept is recomputed at each backward pass.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self.norms = [each for each in module.modules() if isinstance(each, _BatchNorm)]
+        self.kept: list[tuple[nn.Module, str, Tensor]] = []
+
+    def __enter__(self) -> None:
+        self.kept = [(norm, name, buffer) for norm in self.norms for name, buffer in norm.named_buffers(recurse=False)]
+        for norm, name, buffer in self.kept:
+            setattr(norm, name, buffer.clone())
+
+    def __exit__(self, *fault: object) -> None:
+        for norm, name, buffer in self.kept:
+            setattr(norm, name, buffer)
+        self.kept = []
 
 
 @register(

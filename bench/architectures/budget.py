@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from bench.architectures.registry import Architecture, build, find
+from bench.architectures.registry import Architecture, build, check, find
 from bench.errors import InputError
 
 
@@ -45,15 +45,14 @@ def solve(
         raise InputError(f"A parameter budget is a whole number of at least 1, not {budget!r}.")
     chosen = {"initial_channels", "widths"} & set(options)
     if chosen:
-        raise InputError(
-            f"The solver chooses {min(chosen)} to meet the budget: leave {min(chosen)} out, or the budget."
-        )
+        raise InputError(f"The solver chooses {min(chosen)} to meet the budget: leave out the one or the other.")
+    wished = tuple(architecture.depths if depths is None else depths)
     told = {"classes": classes, "in_channels": in_channels, **options}
+    check(architecture, {**told, "depths": wished})
 
     def count(**arguments: Any) -> int:
         return _count(architecture, tuple(sorted((key, _frozen(each)) for key, each in {**told, **arguments}.items())))
 
-    wished = tuple(architecture.depths if depths is None else depths)
     found = architecture.search.find(budget, wished, count)
     shape = Shape(parameters=count(**found), **found)
     tolerance = architecture.search.tolerance

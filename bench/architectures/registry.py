@@ -116,13 +116,13 @@ def build(name: str, reconstruction: str = "ideal", **arguments: Any) -> nn.Modu
         choices = ", ".join(architecture.reconstructions)
         raise InputError(f"{name} has no reconstruction {reconstruction!r}; choose one of: {choices}.")
     arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in arguments.items()}
-    _check(architecture, arguments)
+    check(architecture, arguments)
     if "reconstruction" in inspect.signature(architecture.builder).parameters:
         arguments["reconstruction"] = reconstruction
     return architecture.builder(**arguments)
 
 
-def _check(architecture: Architecture, arguments: dict[str, Any]) -> None:
+def check(architecture: Architecture, arguments: dict[str, Any]) -> None:
     """Raise `InputError` for what is wrong whichever the architecture; the rest is the builder's to check."""
     name, defaults = architecture.name, architecture.defaults
     unknown = [key for key in arguments if key not in defaults]

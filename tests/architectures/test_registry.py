@@ -1,0 +1,95 @@
+"""The registry: what is found by name, what is refused, and how an architecture enters."""
+
+import pytest
+import torch
+from torch import nn
+
+from bench.architectures import ARCHITECTURES, build, names
+from bench.architectures.registry import register
+from bench.architectures.search import NearestWidth
+from bench.errors import InputError
+
+SMALL = {"initial_channels": 4, "depths": (1, 1)}
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_network_builds_from_defaults_and_on_the_meta_device(name):
+    entry = ARCHITECTURES[name]
+    for reconstruction in entry.reconstructions:
+        with torch.device("meta"):
+            model = build(name, reconstruction)
+        assert all(parameter.is_meta for parameter in model.parameters())
+    assert entry.summary
+    assert entry.depths == entry.defaults["depths"]
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_network_maps_images_to_logits_in_training_and_evaluation(name):
+    model = build(name, classes=7, in_channels=1, initial_channels=ARCHITECTURES[name].search.multiple * 2)
+    for images in (torch.randn(4, 1, 32, 32), torch.randn(2, 1, 32, 32)):
+        logits = model(images)
+        assert logits.shape == (len(images), 7)
+        assert logits.dtype == torch.float32
+        logits.sum().backward()
+    with torch.no_grad():
+        assert model.eval()(images).shape == (2, 7)
+
+
+def test_names_lists_architectures_before_baselines():
+    kinds = [ARCHITECTURES[name].kind for name in names()]
+    assert kinds == sorted(kinds)
+    assert {"resnet18", "checkpointing", "offloading", "mixed-precision"} <= set(names())
+
+
+def test_a_wrong_name_names_the_choices():
+    with pytest.raises(InputError, match=r"no architecture 'resnet50'; choose one of: resnet18, .*checkpointing"):
+        build("resnet50")
+
+
+def test_a_reconstruction_that_the_network_lacks_names_the_choices():
+    with pytest.raises(InputError, match="resnet18 has no reconstruction 'noisy'; choose one of: ideal"):
+        build("resnet18", "noisy")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"pooling": ("channel",)}, "takes no argument 'pooling'; choose from: initial_channels, depths"),
+        ({"initial_channels": 0}, "initial_channels must be a whole number of at least 1, not 0"),
+        ({"classes": 2.5}, "classes must be a whole number"),
+        ({"in_channels": True}, "in_channels must be a whole number"),
+        ({"depths": 3}, "depths must be whole numbers"),
+        ({"depths": [1, -1]}, "depths must be whole numbers"),
+        ({"depths": ()}, "depths must be whole numbers"),
+        ({"depths": (1, 0)}, "at least one block a stage"),
+        ({"depths": (1, 1), "widths": (4,)}, "needs 2 positive widths"),
+    ],
+)
+def test_wrong_arguments_are_named(arguments, message):
+    with pytest.raises(InputError, match=message):
+        build("resnet18", **arguments)
+
+
+def test_initial_channels_must_be_a_multiple_of_the_architectures(chain):
+    with pytest.raises(InputError, match="initial_channels must be a multiple of 4, not 6"):
+        build(chain, initial_channels=6)
+
+
+def test_the_reconstruction_and_lists_reach_the_builder(chain):
+    model = build(chain, "noisy", depths=[1, 1])
+    assert model.reconstruction == "noisy"
+    assert len(model.layers) == 3
+
+
+def test_registering_refuses_a_taken_name_and_arguments_without_default():
+    def builder(initial_channels, depths=(1,), classes=10, in_channels=3):
+        return nn.Identity()
+
+    with pytest.raises(ValueError, match="every argument has a default"):
+        register("unfinished", summary="", search=NearestWidth())(builder)
+    for name in ("resnet18", "Upper", "a b"):
+        with pytest.raises(ValueError, match="name is new"):
+            register(name, summary="", search=NearestWidth())(builder)
+    with pytest.raises(ValueError, match="reconstructions are of"):
+        register("unfinished", summary="", search=NearestWidth(), reconstructions=("perfect",))(builder)
+    assert "unfinished" not in ARCHITECTURES
