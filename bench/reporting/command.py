@@ -1,0 +1,73 @@
+"""`python -m bench tables`: collect the records of a scale into Table 1 and Table 2."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from bench import configuration, plan
+from bench.errors import InputError
+from bench.reporting.build import Study, build_tables
+from bench.reporting.formats import markdown_table, write_table
+from bench.reporting.measurements_frame import Pair
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this step."""
+    parser.add_argument("--config", type=Path, help="configuration (default: config/<name of the results folder>.yaml)")
+    parser.add_argument("--results", type=Path, required=True, help="folder of the scale's records, results/<scale>")
+    parser.add_argument("--output", type=Path, required=True, help="folder to write both tables to")
+    parser.add_argument("--include-stale", action="store_true", help="use numbers of stale records; the tables say so")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write both tables and print them; what is missing or broken is said, and does not stop the rest."""
+    config = configuration.load(_config_path(arguments.config, arguments.results))
+    tables = build_tables(study_of(config), arguments.results, arguments.include_stale)
+    for warning in dict.fromkeys(warning for table in tables for warning in table.warnings):
+        print(f"warning: {warning}", file=sys.stderr)
+    for table in tables:
+        paths = write_table(table, arguments.output)
+        print(f"{table.caption}\n\n{markdown_table(table)}\n\nwritten: {', '.join(map(str, paths))}\n")
+    return 0
+
+
+def study_of(config: dict[str, Any]) -> Study:
+    """What the checked configuration `config` plans, and the present key of every run."""
+    runs = plan.planned_runs(config)
+    devices = config["devices"]
+    uncapped = [device for device in devices if not device.get("memory_cap_mb")]
+    return Study(
+        scale=config["scale"],
+        target_accuracy=config["target_accuracy"],
+        runs=runs,
+        pairs=pairs_of(config),
+        keys={run.name: plan.run_key(config, run) for run in runs},
+        device=(uncapped or devices)[0]["name"],
+        labels={device["name"]: _label(device) for device in devices},
+    )
+
+
+def pairs_of(config: dict[str, Any]) -> list[Pair]:
+    """Every (architecture, reconstruction) of the configuration, in its order."""
+    return [
+        (name, reconstruction)
+        for name, architecture in config["architectures"].items()
+        for reconstruction in architecture["reconstructions"]
+    ]
+
+
+def _label(device: dict[str, Any]) -> str:
+    if device.get("label"):
+        return device["label"]
+    cap = device.get("memory_cap_mb")
+    return f"{device['name']}, {cap} MB (emulated)" if cap else device["name"]
+
+
+def _config_path(given: Path | None, results: Path) -> Path:
+    if given is not None:
+        return given
+    path = Path("config") / f"{results.resolve().name}.yaml"
+    if not path.exists():
+        raise InputError(f"No --config was given and {path} does not exist; give the configuration of {results}.")
+    return path

@@ -1,0 +1,114 @@
+"""One table, three formats: Markdown and LaTeX for readers, CSV for programs; all from the same frame of numbers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from bench.records import write_text
+
+_LATEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        **{character: "\\" + character for character in "&%$#_{}"},
+        "<": r"$<$",
+        ">": r"$>$",
+        "|": r"$|$",
+        "±": r"$\pm$",
+        "×": r"$\times$",
+        "∞": r"$\infty$",
+        "−": r"$-$",
+        "–": "--",
+        "—": "---",
+    }
+)
+_MARKDOWN = str.maketrans({character: "\\" + character for character in "\\|*_<>`"})
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: `frame` holds the numbers, `display` the same rows as text cells under two-level heads.
+
+    `warnings` are remarks on these very records, shown before the `notes` that explain the columns.
+    """
+
+    name: str
+    caption: str
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+    frame: pd.DataFrame
+    display: pd.DataFrame
+
+    @property
+    def text_columns(self) -> int:
+        """How many of the first columns hold words, which align left; the others align right."""
+        return int(
+            self.display.columns.get_loc(next(head for head in self.display.columns if head[0] in _FIRST_NUMBER))
+        )
+
+
+_FIRST_NUMBER = ("Parameters", "Accuracy")
+
+
+def markdown_table(table: Table) -> str:
+    """The table's rows alone, as a GitHub Markdown table."""
+    heads = [", ".join(filter(None, head)).translate(_MARKDOWN) for head in table.display.columns]
+    cells = table.display.map(lambda text: text.translate(_MARKDOWN)).set_axis(heads, axis=1)
+    left = table.text_columns
+    align = ["left"] * left + ["right"] * (len(heads) - left)
+    return cells.to_markdown(index=False, tablefmt="pipe", colalign=align, disable_numparse=True)
+
+
+def to_markdown(table: Table) -> str:
+    """Caption, rows and notes as Markdown."""
+    notes = [f"- {note.translate(_MARKDOWN)}" for note in (*table.warnings, *table.notes)]
+    title, _, rest = table.caption.translate(_MARKDOWN).partition(". ")
+    return "\n".join([f"**{title}.** {rest}", "", markdown_table(table), "", *notes, ""])
+
+
+def to_csv(table: Table) -> str:
+    """The numbers in full precision and basic units, one value a column."""
+    return table.frame.convert_dtypes().to_csv(index=False, lineterminator="\n")
+
+
+def escape_latex(text: str) -> str:
+    """`text` with every character that LaTeX reads otherwise, or that its default fonts lack, written out."""
+    return text.translate(_LATEX)
+
+
+def to_latex(table: Table) -> str:
+    """A float for a paper; needs the packages booktabs and adjustbox (which shrinks it to the page where too wide)."""
+    heads = pd.MultiIndex.from_tuples([tuple(map(escape_latex, head)) for head in table.display.columns])
+    cells = table.display.map(escape_latex).set_axis(heads, axis=1)
+    left = table.text_columns
+    rows = cells.style.hide(axis="index").to_latex(
+        hrules=True, column_format="l" * left + "r" * (len(heads) - left), multicol_align="c"
+    )
+    return "\n".join(
+        [
+            r"% needs \usepackage{booktabs,adjustbox}",
+            r"\begin{table*}",
+            r"\centering",
+            rf"\caption{{{escape_latex(table.caption.partition('. ')[2])}}}",
+            rf"\label{{tab:{table.name}}}",
+            r"\begin{adjustbox}{max width=\textwidth}",
+            rows + r"\end{adjustbox}",
+            *(rf"\par\smallskip\footnotesize {escape_latex(note)}" for note in (*table.warnings, *table.notes)),
+            r"\end{table*}",
+            "",
+        ]
+    )
+
+
+WRITERS = {"md": to_markdown, "csv": to_csv, "tex": to_latex}
+
+
+def write_table(table: Table, folder: Path) -> list[Path]:
+    """Write `table` in every format into `folder`, each file whole or not at all; returns their paths."""
+    paths = []
+    for suffix, text in [(suffix, writer(table)) for suffix, writer in WRITERS.items()]:
+        paths.append(folder / f"{table.name}.{suffix}")
+        write_text(paths[-1], text)
+    return paths

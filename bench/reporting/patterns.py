@@ -1,0 +1,23 @@
+"""Reconstruction patterns in words: which inverse gives back the activations that a backward pass needs."""
+
+_NOISY = {
+    "revnet": "residual block",
+    "irevnet": "residual block + pooling",
+    "layerwise": "layer-wise + pooling",
+    "hybrid": "layer-wise + residual block + pooling",
+}
+_BASELINES = {
+    "checkpointing": "stored at checkpoints, rest recomputed",
+    "offloading": "stored in host memory",
+    "mixed-precision": "stored in bfloat16",
+}
+
+
+def pattern(architecture: str, reconstruction: str) -> str:
+    """What is reconstructed in `architecture`, e.g. `residual block`; `all stored` where nothing is.
+
+    An architecture that is not known here is described by its reconstruction alone.
+    """
+    if reconstruction == "ideal":
+        return _BASELINES.get(architecture, "all stored")
+    return _NOISY.get(architecture, "reconstructed")

@@ -1,0 +1,107 @@
+"""The training records of a scale as one tidy frame: a row a planned run, nothing left out.
+
+`status` is the record's own (`ok`, `below-target`, `diverged`, `out-of-memory`), or `not run` (no record), `broken`
+(a record that cannot be used; `fault` says why) or `stale` (made by another code or configuration than the present).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import pandas as pd
+
+from bench.errors import InputError
+from bench.reporting.record_schema import STATUSES, number, read_valid
+
+NOT_RUN, BROKEN, STALE = "not run", "broken", "stale"
+ALL_STATUSES = (*STATUSES, STALE, BROKEN, NOT_RUN)
+
+
+class PlannedRun(Protocol):
+    """What is asked of a planned run."""
+
+    architecture: str
+    reconstruction: str
+    device: str
+    seed: int
+    name: str
+
+
+def record_path(results: Path, name: str) -> Path:
+    """Where the record of the run called `name` lies in a scale's results folder."""
+    return results / "runs" / name / "record.json"
+
+
+def read_runs(results: Path, runs: Sequence[PlannedRun], keys: Mapping[str, str]) -> pd.DataFrame:
+    """Read the planned `runs` of the folder `results`; `keys` gives each run's present key by its name.
+
+    Times are in seconds, sizes in bytes, accuracy is a fraction. What a run does not have is NaN or None.
+    """
+    rows = [_row(record_path(results, run.name), run, keys.get(run.name)) for run in runs]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def unplanned(results: Path, runs: Sequence[PlannedRun]) -> list[str]:
+    """Names of recorded runs that are not among the planned `runs`: no table shows them."""
+    planned = {run.name for run in runs}
+    found = {path.parent.name for path in results.glob("runs/*/record.json")}
+    return sorted(found - planned)
+
+
+def _row(path: Path, run: PlannedRun, key: str | None) -> dict[str, Any]:
+    planned = {name: getattr(run, name) for name in ("architecture", "reconstruction", "device", "seed")}
+    row = _EMPTY | planned | {"run": run.name, "path": str(path), "status": NOT_RUN}
+    if not path.exists():
+        return row
+    try:
+        record = read_valid(path, "train", planned)
+    except InputError as error:
+        return row | {"status": BROKEN, "fault": str(error)}
+    row |= _values(record)
+    if key is not None and record["digest"]["key"] != key:
+        row["status"] = STALE
+    return row
+
+
+def _values(record: dict[str, Any]) -> dict[str, Any]:
+    settings, outcome, seconds, memory = (record[name] for name in ("settings", "outcome", "seconds", "peak_memory"))
+    on_gpu = memory["cuda_allocated_bytes"] is not None
+    return {
+        "status": outcome["status"],
+        "outcome": outcome["status"],
+        "reason": outcome["reason"],
+        "accuracy": number(outcome["accuracy"]),
+        "time_to_target_s": number(record["time_to_target_s"]),
+        # The headline clock: from the first byte of data to the last weight update, evaluation left out.
+        "total_s": seconds["load"] + seconds["training"],
+        "everything_s": float(seconds["everything"]),
+        "peak_memory_bytes": number(memory["cuda_allocated_bytes" if on_gpu else "process_resident_bytes"]),
+        "peak_memory_kind": "CUDA allocated" if on_gpu else "process resident",
+        "hardware": record["hardware"]["device"],
+        "commit": commit(record["git"]),
+        "date": record["date"],
+        "depths": "-".join(map(str, settings["depths"])),
+        **{name: settings[name] for name in _FROM_SETTINGS},
+    }
+
+
+def commit(git: dict[str, Any]) -> str:
+    """The commit as a caption shows it: seven digits, and `dirty` where the tree had uncommitted changes."""
+    name = (git["commit"] or "no commit")[: 9 if git["commit"] is None else 7]
+    return f"{name} (dirty)" if git["dirty"] else name
+
+
+_FROM_SETTINGS = (
+    "parameters",
+    "initial_channels",
+    "data",
+    "train_images",
+    "test_images",
+    "image_size",
+    "target_accuracy",
+)
+_TEXTS = ("fault", "outcome", "reason", "peak_memory_kind", "hardware", "commit", "date", "depths", "data")
+_NUMBERS = ("accuracy", "time_to_target_s", "total_s", "everything_s", "peak_memory_bytes")
+_EMPTY: dict[str, Any] = dict.fromkeys(_TEXTS) | dict.fromkeys((*_NUMBERS, *_FROM_SETTINGS), math.nan) | {"data": None}
+COLUMNS = ("run", "architecture", "reconstruction", "device", "seed", "status", *_EMPTY, "path")

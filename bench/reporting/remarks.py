@@ -1,0 +1,48 @@
+"""Remarks under a table: whatever a reader would otherwise not see. Each is one sentence."""
+
+import pandas as pd
+
+from bench.reporting.summary import GROUP, usable
+
+_KINDS = ("memory", "steps")
+
+
+def faults(runs: pd.DataFrame, measurements: pd.DataFrame) -> list[str]:
+    """What is wrong with each broken record, which is named."""
+    columns = [runs["fault"], *(measurements[f"{kind}_fault"] for kind in _KINDS)]
+    return list(pd.concat(columns).dropna().unique())
+
+
+def strangers(names: list[str]) -> list[str]:
+    """Runs recorded in the results folder that the configuration does not plan."""
+    if not names:
+        return []
+    return [f"Not in the configuration's plan, and not shown: {', '.join(names)}."]
+
+
+def mixtures(runs: pd.DataFrame, include_stale: bool = False) -> list[str]:
+    """Rows whose runs were made on different hardware, by different commits, or with different networks or data."""
+    what = {
+        "hardware": "hardware",
+        "commit": "commits",
+        "parameters": "parameter counts",
+        "data": "data sets",
+        "train_images": "numbers of training images",
+    }
+    sentences = []
+    for names, group in usable(runs, include_stale).groupby(GROUP, sort=False):
+        mixed = [words for column, words in what.items() if group[column].nunique() > 1]
+        if mixed:
+            sentences.append(f"The runs of {', '.join(names)} mix {' and '.join(mixed)}.")
+    return sentences
+
+
+def mismatches(runs: pd.DataFrame, measurements: pd.DataFrame) -> list[str]:
+    """Networks that were measured with another parameter count than the one they were trained with."""
+    trained = usable(runs).groupby(["architecture", "reconstruction"])["parameters"].first()
+    measured = measurements.set_index(["architecture", "reconstruction"])["parameters"].dropna()
+    return [
+        f"{names[0]}, {names[1]} was measured with {count:,.0f} parameters but trained with {trained[names]:,.0f}."
+        for names, count in measured.items()
+        if names in trained.index and trained[names] != count
+    ]

@@ -1,0 +1,126 @@
+"""Table 1: what each pattern of reconstruction costs and gives. A row an architecture and reconstruction."""
+
+from typing import Any
+
+import pandas as pd
+
+from bench.reporting import cells, published
+from bench.reporting.patterns import pattern
+from bench.reporting.statistics import Interval, paired_gap
+from bench.reporting.summary import accuracies, interval_columns, select, summarise, usable
+
+_MEMORY = (
+    "bytes_per_pixel_theory",
+    "bytes_per_pixel_measured",
+    "batch_size",
+    "peak_bytes_theory",
+    "peak_bytes_measured",
+    "forward_equivalents",
+)
+_STEPS = ("step_ratio", "step_ratio_low", "step_ratio_high", "step_ratio_to", "step_s")
+_STATUS = ("memory_status", "steps_status", "memory_hardware", "steps_hardware", "memory_commit", "steps_commit")
+
+
+def table1_frame(
+    runs: pd.DataFrame, measurements: pd.DataFrame, device: str, include_stale: bool = False
+) -> pd.DataFrame:
+    """Numbers of Table 1 (fractions, bytes, seconds) from the frames of runs and measurements, in the latter's order.
+
+    Accuracy and gap are of the runs on `device`. The gap is this reconstruction minus ideal, paired by seed.
+    """
+    here = select(runs, device=device)
+    return pd.DataFrame([_row(here, row, device, include_stale) for _, row in measurements.iterrows()])
+
+
+def _row(runs: pd.DataFrame, measured: pd.Series, device: str, include_stale: bool) -> dict[str, Any]:
+    names = {"architecture": measured["architecture"], "reconstruction": measured["reconstruction"]}
+    own = select(runs, **names)
+    ideal = select(runs, architecture=names["architecture"], reconstruction="ideal")
+    proposed = tuple(names.values()) == (published.ARCHITECTURE, published.RECONSTRUCTION)
+    return {
+        **names,
+        "pattern": pattern(*names.values()),
+        **_shape(own, measured),
+        **_current(measured, "memory", _MEMORY, include_stale),
+        **_current(measured, "steps", _STEPS, include_stale),
+        "device": device,
+        **summarise(own, include_stale),
+        **interval_columns("gap", _gap(own, ideal, names["reconstruction"], include_stale)),
+        **{name: measured[name] for name in _STATUS},
+        "paper_accuracy": published.ACCURACY if proposed else float("nan"),
+        "paper_bytes_per_pixel": published.BYTES_PER_PIXEL if proposed else float("nan"),
+    }
+
+
+def _gap(own: pd.DataFrame, ideal: pd.DataFrame, reconstruction: str, include_stale: bool) -> Interval:
+    if reconstruction == "ideal":
+        ideal = ideal.iloc[:0]  # a network is not compared with itself
+    return paired_gap(accuracies(usable(own, include_stale)), accuracies(usable(ideal, include_stale)))
+
+
+def _shape(runs: pd.DataFrame, measured: pd.Series) -> dict[str, Any]:
+    """Width, depths and parameters, from the memory record or else from the first run that has them."""
+    names = ["initial_channels", "depths", "parameters"]
+    recorded = runs.dropna(subset=["parameters"])
+    source = recorded.iloc[0] if pd.isna(measured["parameters"]) and len(recorded) else measured
+    return {name: source[name] for name in names}
+
+
+def _current(measured: pd.Series, kind: str, names: tuple[str, ...], include_stale: bool) -> dict[str, Any]:
+    """The values of a memory or step record, empty where it is stale and stale ones are not asked for."""
+    use = measured[f"{kind}_status"] == "ok" or include_stale
+    return {name: measured[name] if use else (None if name == "step_ratio_to" else float("nan")) for name in names}
+
+
+def table1_display(frame: pd.DataFrame) -> pd.DataFrame:
+    """Table 1 as a reader sees it: text cells under two-level heads."""
+    return pd.DataFrame([_display(row, _batch(frame)) for _, row in frame.iterrows()])
+
+
+def _batch(frame: pd.DataFrame) -> str:
+    sizes = frame["batch_size"].dropna().unique()
+    return " at batch " + ", ".join(f"{int(size)}" for size in sizes) if len(sizes) else ""
+
+
+def _display(row: pd.Series, batch: str) -> dict[tuple[str, str], str]:
+    def of(kind: str, text: str) -> str:
+        state = row[f"{kind}_status"]
+        return text if text != cells.DASH or state == "ok" else state
+
+    shape = cells.DASH if cells.is_missing(row["depths"]) else f"{int(row['initial_channels'])}; {row['depths']}"
+    return {
+        ("Architecture", ""): row["architecture"],
+        ("Reconstruction", ""): f"{row['reconstruction']}: {row['pattern']}",
+        ("c0; depths", ""): shape,
+        ("Parameters", ""): cells.count(row["parameters"]),
+        ("Bytes per pixel", "theory"): of("memory", cells.decimal(row["bytes_per_pixel_theory"], 0)),
+        ("Bytes per pixel", "measured"): of("memory", cells.decimal(row["bytes_per_pixel_measured"], 0)),
+        (f"Peak MB{batch}", "theory"): of("memory", cells.megabytes(row["peak_bytes_theory"])),
+        (f"Peak MB{batch}", "measured"): of("memory", cells.megabytes(row["peak_bytes_measured"])),
+        ("Forward-equivalents", ""): of("memory", cells.decimal(row["forward_equivalents"], 1)),
+        ("Step time", "relative"): of("steps", cells.ratio(row)),
+        ("Accuracy", "%"): cells.accuracy(row),
+        ("Gap to ideal", "points"): cells.percent_interval(row, "gap", signed=True),
+        ("Paper", "CIFAR-10"): _paper(row),
+    }
+
+
+def _paper(row: pd.Series) -> str:
+    if cells.is_missing(row["paper_accuracy"]):
+        return cells.DASH
+    return f"{100 * row['paper_accuracy']:.1f} %; {row['paper_bytes_per_pixel']:.0f} bytes per pixel"
+
+
+NOTES = (
+    "A network is trained and measured in each reconstruction: ideal stores every activation that the backward pass "
+    "needs; noisy reconstructs it by the floating-point inverse of what is named. c0: channels after the stem; depths: "
+    "units at each resolution.",
+    "Bytes per pixel: peak memory of a training step per input pixel, weights and fixed costs not counted (measured: slope "
+    "between two batch sizes). Peak MB: everything live, weights, gradients and optimizer included; MB = 1,000,000 bytes.",
+    "Forward-equivalents: operations of a training step in forward passes (3 = forward and backward, nothing "
+    "recomputed). Step time: measured, relative to the same network in ideal mode; of checkpointing, offloading and "
+    "mixed-precision relative to resnet18: median (lowest and highest of paired rounds).",
+    "Accuracy: final test accuracy, mean ± half of the 95 % t-interval over n runs that trained to their end; others are "
+    "counted beside it. Gap: this mode minus ideal, paired by seed, with the same interval.",
+    f"Paper: {published.SOURCE}.",
+)

@@ -1,0 +1,100 @@
+"""Table 2: time to the target accuracy. A row a device, architecture and reconstruction."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from bench.reporting import cells, published
+from bench.reporting.statistics import time_to_target
+from bench.reporting.summary import GROUP, summarise, usable
+
+
+def table2_frame(runs: pd.DataFrame, labels: Mapping[str, str], include_stale: bool = False) -> pd.DataFrame:
+    """Numbers of Table 2 (fractions, bytes, seconds) from the frame of runs, in its order, then the published row.
+
+    `labels` gives what a device is called where its name does not say it, e.g. that it is emulated.
+    """
+    groups = runs.groupby(GROUP, sort=False)
+    rows = [
+        dict(zip(GROUP, names, strict=True)) | {"label": labels.get(names[0], names[0])} | _row(group, include_stale)
+        for names, group in groups
+    ]
+    return pd.DataFrame([*rows, _PUBLISHED])
+
+
+def _row(runs: pd.DataFrame, include_stale: bool) -> dict[str, Any]:
+    used = usable(runs, include_stale)
+    time = time_to_target(used["time_to_target_s"])
+    ended = used[used["outcome"].isin(("ok", "below-target"))]
+    return {
+        "source": "measured",
+        "parameters": runs["parameters"].dropna().max(),
+        **summarise(runs, include_stale),
+        "target_reached_k": time.reached,
+        "target_reached_n": time.n,
+        "time_to_target_median_s": time.median_s,
+        "total_median_s": ended["total_s"].median(),
+        "everything_median_s": ended["everything_s"].median(),
+        "peak_memory_bytes": used["peak_memory_bytes"].max(),
+        "peak_memory_kind": "; ".join(used["peak_memory_kind"].dropna().unique()) or None,
+        "reason": "; ".join(used["reason"].dropna().unique()) or None,
+    }
+
+
+_PUBLISHED = {
+    "device": "gtx-750-published",
+    "label": f"{published.DEVICE} (published)",
+    "architecture": published.ARCHITECTURE,
+    "reconstruction": published.RECONSTRUCTION,
+    "source": "published",
+    "paper_accuracy": published.ACCURACY,
+    "paper_total_s": published.TOTAL_S,
+}
+
+
+def table2_display(frame: pd.DataFrame, target_accuracy: float) -> pd.DataFrame:
+    """Table 2 as a reader sees it: text cells under two-level heads."""
+    return pd.DataFrame([_display(row, f"{100 * target_accuracy:g} %") for _, row in frame.iterrows()])
+
+
+def _display(row: pd.Series, target: str) -> dict[tuple[str, str], str]:
+    ours = row["source"] == "measured"
+    return {
+        ("Device", ""): row["label"],
+        ("Architecture", ""): row["architecture"],
+        ("Reconstruction", ""): row["reconstruction"],
+        ("Status", "of the runs"): cells.status(row) if ours else "not measured here",
+        ("Accuracy", "%"): cells.percent_interval(row, "accuracy") if ours else cells.DASH,
+        (f"Time to {target}", "median (reached)"): _time(row) if ours else cells.DASH,
+        ("Time of a run", "median"): cells.duration(row["total_median_s"]),
+        ("Everything", "median"): cells.duration(row["everything_median_s"]),
+        ("Peak MB", ""): cells.megabytes(row["peak_memory_bytes"]),
+        ("Paper", "CIFAR-10"): _paper(row),
+    }
+
+
+def _time(row: pd.Series) -> str:
+    if row["target_reached_n"] == 0:
+        return cells.DASH
+    return f"{cells.duration(row['time_to_target_median_s'])} ({row['target_reached_k']:.0f} of {row['target_reached_n']:.0f})"
+
+
+def _paper(row: pd.Series) -> str:
+    if cells.is_missing(row["paper_total_s"]):
+        return cells.DASH
+    return f"{row['paper_total_s'] / 60:.0f} min; {100 * row['paper_accuracy']:.1f} %"
+
+
+NOTES = (
+    "Status: ok, the final accuracy is at the target; below target, it is not; diverged, the loss was not finite; not run, "
+    "no record; stale, the record is of another code or configuration and its numbers are left out; broken, it cannot be "
+    "used.",
+    "Accuracy: final test accuracy, mean ± half of the 95 % t-interval over n runs that trained to their end.",
+    "Time to target: data loading and training up to the first epoch whose test accuracy is at the target, evaluation "
+    "left out; a run that does not get there counts as infinite (∞); k of n runs got there. Time of a run: the "
+    "same clock to the last weight update. Everything: from process start, evaluation included.",
+    "Peak MB (1 MB = 1,000,000 bytes), highest of the runs: on CUDA what the allocator handed out, on a CPU the resident memory of "
+    "the process, Python and its libraries included.",
+    f"Paper: {published.SOURCE}, and not comparable with times on other hardware or data.",
+)
