@@ -81,4 +81,5 @@ def _table2(
         ),
         frame=frame,
         display=table2.table2_display(frame, study.target_accuracy),
+        ruled_by="Device",
     )

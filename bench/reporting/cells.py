@@ -52,7 +52,7 @@ def percent_interval(row: pd.Series, name: str, signed: bool = False) -> str:
     text = f"{100 * mean:+.2f}" if signed else f"{100 * mean:.2f}"
     text = text.replace("-", "−")
     if n == 1:
-        return f"{text} (1 run)"
+        return f"{text} (1 {'pair' if signed else 'run'})"
     return f"{text} ± {100 * (mean - row[f'{name}_low']):.2f} (n={n})"
 
 

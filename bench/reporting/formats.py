@@ -40,13 +40,13 @@ class Table:
     warnings: tuple[str, ...]
     frame: pd.DataFrame
     display: pd.DataFrame
+    ruled_by: str | None = None  # head of the column at whose changes LaTeX draws a rule
 
     @property
     def text_columns(self) -> int:
         """How many of the first columns hold words, which align left; the others align right."""
-        return int(
-            self.display.columns.get_loc(next(head for head in self.display.columns if head[0] in _FIRST_NUMBER))
-        )
+        tops = [head[0] for head in self.display.columns]
+        return min(tops.index(head) for head in _FIRST_NUMBER if head in tops)
 
 
 _FIRST_NUMBER = ("Parameters", "Accuracy")
@@ -94,12 +94,27 @@ def to_latex(table: Table) -> str:
             rf"\caption{{{escape_latex(table.caption.partition('. ')[2])}}}",
             rf"\label{{tab:{table.name}}}",
             r"\begin{adjustbox}{max width=\textwidth}",
-            rows + r"\end{adjustbox}",
-            *(rf"\par\smallskip\footnotesize {escape_latex(note)}" for note in (*table.warnings, *table.notes)),
+            _ruled(rows, table) + r"\end{adjustbox}",
+            r"\raggedright\footnotesize",
+            *(rf"\par\smallskip {escape_latex(note)}" for note in (*table.warnings, *table.notes)),
             r"\end{table*}",
             "",
         ]
     )
+
+
+def _ruled(latex: str, table: Table) -> str:
+    """Put a rule between the groups of rows of `table` in its `latex` rows."""
+    if table.ruled_by is None:
+        return latex
+    head, rule, body = latex.partition("\\midrule\n")
+    groups = table.display[(table.ruled_by, "")]
+    starts = (groups != groups.shift()).tolist()
+    lines = body.splitlines(keepends=True)
+    for place in range(len(starts) - 1, 0, -1):
+        if starts[place]:
+            lines.insert(place, rule)
+    return head + rule + "".join(lines)
 
 
 WRITERS = {"md": to_markdown, "csv": to_csv, "tex": to_latex}

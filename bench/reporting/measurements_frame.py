@@ -82,9 +82,8 @@ def _steps(record: dict[str, Any], mode: str) -> dict[str, Any]:
     """Times of `mode`; its ratio is to the same network's ideal mode, a baseline's to resnet18."""
     seconds = record["seconds"].get(mode)
     if seconds is None:
-        raise InputError(
-            f"The record of {record['settings']['architecture']}'s steps has no times for {mode}; delete it."
-        )
+        name = record["settings"]["architecture"]
+        raise InputError(f"The step record of {name} has no times for {mode}; delete it and run it again.")
     values: dict[str, Any] = {"step_s": statistics.median(seconds)}
     ratio, relative_to = (record.get("ratio_to_ideal") or {}).get(mode), "ideal"
     if ratio is None and record.get("ratio_to_resnet18") is not None:
@@ -111,9 +110,6 @@ _NUMBERS = (
     "step_ratio_low",
     "step_ratio_high",
 )
-_TEXTS = ("depths", "step_ratio_to") + tuple(
-    f"{kind}_{name}"
-    for kind in ("memory", "steps")
-    for name in ("status", "fault", "path", "hardware", "commit", "date")
-)
+_OF_RECORD = ("status", "fault", "path", "hardware", "commit", "date")
+_TEXTS = ("depths", "step_ratio_to", *(f"{kind}_{name}" for kind in ("memory", "steps") for name in _OF_RECORD))
 _EMPTY: dict[str, Any] = dict.fromkeys(_NUMBERS, math.nan) | dict.fromkeys(_TEXTS)

@@ -7,7 +7,7 @@ _NOISY = {
     "hybrid": "layer-wise + residual block + pooling",
 }
 _BASELINES = {
-    "checkpointing": "stored at checkpoints, rest recomputed",
+    "checkpointing": "recomputed from checkpoints",
     "offloading": "stored in host memory",
     "mixed-precision": "stored in bfloat16",
 }

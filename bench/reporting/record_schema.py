@@ -89,7 +89,7 @@ _VALIDATORS = {
 
 
 def fault(record: dict[str, Any], kind: str, settings: dict[str, Any]) -> str | None:
-    """Say what keeps `record` from being the planned record of `kind` with these `settings`; None where nothing does."""
+    """Say what keeps `record` from being the one of `kind` with these `settings`; None where nothing does."""
     if record.get("kind") != kind:
         return f"its kind is {record.get('kind')!r}, not {kind!r}"
     error = best_match(_VALIDATORS[kind].iter_errors(record))
@@ -99,9 +99,8 @@ def fault(record: dict[str, Any], kind: str, settings: dict[str, Any]) -> str | 
         json.dumps(record, allow_nan=False)  # Python reads NaN and Infinity, which no comparison above refuses
     except ValueError:
         return "it holds a number that is not finite"
-    wrong = {
-        name: record["settings"].get(name) for name, value in settings.items() if record["settings"].get(name) != value
-    }
+    own = record["settings"]
+    wrong = {name: own[name] for name, value in settings.items() if own[name] != value}
     if wrong:
         return "its settings are of another run: " + ", ".join(f"{name} is {value!r}" for name, value in wrong.items())
     return None

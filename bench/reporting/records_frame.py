@@ -81,6 +81,7 @@ def _values(record: dict[str, Any]) -> dict[str, Any]:
         "hardware": record["hardware"]["device"],
         "commit": commit(record["git"]),
         "date": record["date"],
+        "data": settings["data"],
         "depths": "-".join(map(str, settings["depths"])),
         **{name: settings[name] for name in _FROM_SETTINGS},
     }
@@ -88,14 +89,13 @@ def _values(record: dict[str, Any]) -> dict[str, Any]:
 
 def commit(git: dict[str, Any]) -> str:
     """The commit as a caption shows it: seven digits, and `dirty` where the tree had uncommitted changes."""
-    name = (git["commit"] or "no commit")[: 9 if git["commit"] is None else 7]
+    name = git["commit"][:7] if git["commit"] else "unknown"
     return f"{name} (dirty)" if git["dirty"] else name
 
 
 _FROM_SETTINGS = (
     "parameters",
     "initial_channels",
-    "data",
     "train_images",
     "test_images",
     "image_size",
@@ -103,5 +103,5 @@ _FROM_SETTINGS = (
 )
 _TEXTS = ("fault", "outcome", "reason", "peak_memory_kind", "hardware", "commit", "date", "depths", "data")
 _NUMBERS = ("accuracy", "time_to_target_s", "total_s", "everything_s", "peak_memory_bytes")
-_EMPTY: dict[str, Any] = dict.fromkeys(_TEXTS) | dict.fromkeys((*_NUMBERS, *_FROM_SETTINGS), math.nan) | {"data": None}
+_EMPTY: dict[str, Any] = dict.fromkeys(_TEXTS) | dict.fromkeys((*_NUMBERS, *_FROM_SETTINGS), math.nan)
 COLUMNS = ("run", "architecture", "reconstruction", "device", "seed", "status", *_EMPTY, "path")

@@ -42,14 +42,11 @@ def interval_columns(name: str, interval: Interval) -> dict[str, float | int]:
 def summarise(runs: pd.DataFrame, include_stale: bool = False) -> dict[str, Any]:
     """Accuracy, counts of every status, and where the numbers come from, of one group of planned `runs`."""
     used = usable(runs, include_stale)
-    counts = {
-        f"runs_{status.replace('-', '_').replace(' ', '_')}": int((runs["status"] == status).sum())
-        for status in ALL_STATUSES
-    }
+    counts = {status: int((runs["status"] == status).sum()) for status in ALL_STATUSES}
     return {
         **interval_columns("accuracy", mean_interval(accuracies(used))),
         "runs_planned": len(runs),
-        **counts,
+        **{f"runs_{status.replace('-', '_').replace(' ', '_')}": number for status, number in counts.items()},
         "stale_used": include_stale and bool((runs["status"] == STALE).any()),
         **origin(used),
     }

@@ -115,12 +115,13 @@ NOTES = (
     "A network is trained and measured in each reconstruction: ideal stores every activation that the backward pass "
     "needs; noisy reconstructs it by the floating-point inverse of what is named. c0: channels after the stem; depths: "
     "units at each resolution.",
-    "Bytes per pixel: peak memory of a training step per input pixel, weights and fixed costs not counted (measured: slope "
-    "between two batch sizes). Peak MB: everything live, weights, gradients and optimizer included; MB = 1,000,000 bytes.",
+    "Bytes per pixel: peak memory of a training step per input pixel, weights and fixed costs not counted (measured: "
+    "slope between two batch sizes). Peak MB: all that is live, weights, gradients and optimizer included; 1 MB = "
+    "1,000,000 bytes.",
     "Forward-equivalents: operations of a training step in forward passes (3 = forward and backward, nothing "
-    "recomputed). Step time: measured, relative to the same network in ideal mode; of checkpointing, offloading and "
-    "mixed-precision relative to resnet18: median (lowest and highest of paired rounds).",
-    "Accuracy: final test accuracy, mean ± half of the 95 % t-interval over n runs that trained to their end; others are "
-    "counted beside it. Gap: this mode minus ideal, paired by seed, with the same interval.",
+    "recomputed). Step time: measured, relative to the same network in ideal mode (checkpointing, offloading and "
+    "mixed-precision: to resnet18): median (lowest and highest of paired rounds).",
+    "Accuracy: final test accuracy, mean ± half of the 95 % t-interval over n runs that trained to their end; others "
+    "are counted beside it. Gap: this mode minus ideal, paired by seed, with the same interval.",
     f"Paper: {published.SOURCE}.",
 )

@@ -64,7 +64,7 @@ def _display(row: pd.Series, target: str) -> dict[tuple[str, str], str]:
         ("Device", ""): row["label"],
         ("Architecture", ""): row["architecture"],
         ("Reconstruction", ""): row["reconstruction"],
-        ("Status", "of the runs"): cells.status(row) if ours else "not measured here",
+        ("Status", ""): cells.status(row) if ours else "not measured here",
         ("Accuracy", "%"): cells.percent_interval(row, "accuracy") if ours else cells.DASH,
         (f"Time to {target}", "median (reached)"): _time(row) if ours else cells.DASH,
         ("Time of a run", "median"): cells.duration(row["total_median_s"]),
@@ -77,7 +77,8 @@ def _display(row: pd.Series, target: str) -> dict[tuple[str, str], str]:
 def _time(row: pd.Series) -> str:
     if row["target_reached_n"] == 0:
         return cells.DASH
-    return f"{cells.duration(row['time_to_target_median_s'])} ({row['target_reached_k']:.0f} of {row['target_reached_n']:.0f})"
+    k, n = int(row["target_reached_k"]), int(row["target_reached_n"])
+    return f"{cells.duration(row['time_to_target_median_s'])} ({k} of {n})"
 
 
 def _paper(row: pd.Series) -> str:
@@ -87,14 +88,14 @@ def _paper(row: pd.Series) -> str:
 
 
 NOTES = (
-    "Status: ok, the final accuracy is at the target; below target, it is not; diverged, the loss was not finite; not run, "
-    "no record; stale, the record is of another code or configuration and its numbers are left out; broken, it cannot be "
-    "used.",
+    "Status: ok, the final accuracy is at the target; below target, it is not; diverged, the loss was not finite; not "
+    "run, no record; stale, the record is of another code or configuration (its numbers are left out unless said "
+    "otherwise); broken, it cannot be used.",
     "Accuracy: final test accuracy, mean ± half of the 95 % t-interval over n runs that trained to their end.",
     "Time to target: data loading and training up to the first epoch whose test accuracy is at the target, evaluation "
     "left out; a run that does not get there counts as infinite (∞); k of n runs got there. Time of a run: the "
     "same clock to the last weight update. Everything: from process start, evaluation included.",
-    "Peak MB (1 MB = 1,000,000 bytes), highest of the runs: on CUDA what the allocator handed out, on a CPU the resident memory of "
-    "the process, Python and its libraries included.",
+    "Peak MB (1 MB = 1,000,000 bytes), highest of the runs: on CUDA what the allocator handed out, on a CPU "
+    "the resident memory of the process, Python and its libraries included.",
     f"Paper: {published.SOURCE}, and not comparable with times on other hardware or data.",
 )

@@ -1,4 +1,4 @@
-"""Made-up records for the tests of the tables: a small factory, every number chosen so that it can be checked by hand."""
+"""Made-up records for the tests of the tables: a small factory of numbers that can be checked by hand."""
 
 import copy
 from dataclasses import dataclass
