@@ -9,7 +9,7 @@ from bench import configuration, plan
 from bench.errors import InputError
 from bench.reporting.build import Study, build_tables
 from bench.reporting.formats import markdown_table, write_table
-from bench.reporting.measurements_frame import Pair
+from bench.reporting.measurements_frame import memory_path, steps_path
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write both tables and print them; what is missing or broken is said, and does not stop the rest."""
     config = configuration.load(_config_path(arguments.config, arguments.results))
-    tables = build_tables(study_of(config), arguments.results, arguments.include_stale)
+    tables = build_tables(study_of(config, arguments.results), arguments.results, arguments.include_stale)
     for warning in dict.fromkeys(warning for table in tables for warning in table.warnings):
         print(f"warning: {warning}", file=sys.stderr)
     for table in tables:
@@ -32,29 +32,24 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def study_of(config: dict[str, Any]) -> Study:
-    """What the checked configuration `config` plans, and the present key of every run."""
+def study_of(config: dict[str, Any], results: Path) -> Study:
+    """What the checked configuration `config` plans, and the present key of every record in the folder `results`."""
     runs = plan.planned_runs(config)
+    pairs = plan.memory_targets(config)
+    memory = {memory_path(results, pair): plan.memory_key(config, *pair) for pair in pairs}
+    steps = {steps_path(results, name): plan.steps_key(config, name) for name in plan.steps_targets(config)}
     devices = config["devices"]
     uncapped = [device for device in devices if not device.get("memory_cap_mb")]
     return Study(
         scale=config["scale"],
         target_accuracy=config["target_accuracy"],
         runs=runs,
-        pairs=pairs_of(config),
+        pairs=pairs,
         keys={run.name: plan.run_key(config, run) for run in runs},
         device=(uncapped or devices)[0]["name"],
         labels={device["name"]: _label(device) for device in devices},
+        measurement_keys=memory | steps,
     )
-
-
-def pairs_of(config: dict[str, Any]) -> list[Pair]:
-    """Every (architecture, reconstruction) of the configuration, in its order."""
-    return [
-        (name, reconstruction)
-        for name, architecture in config["architectures"].items()
-        for reconstruction in architecture["reconstructions"]
-    ]
 
 
 def _label(device: dict[str, Any]) -> str:

@@ -1,0 +1,75 @@
+import math
+
+import pytest
+
+from bench.reporting.build import build_tables
+from tests.reporting.synthetic import Run, study, write_train
+
+MACHINE = [Run("hybrid", "noisy", "machine", seed) for seed in (1, 2, 3)]
+CAPPED = [Run("resnet18", "ideal", "capped", 1)]
+
+
+def table2(results, runs=(*MACHINE, *CAPPED), **changes):
+    return build_tables(study(list(runs), **changes), results)[1]
+
+
+def test_median_times_and_runs_that_miss_the_target(tmp_path):
+    for run, time, training in zip(MACHINE, (8.0, None, 20.0), (30.0, 9.0, 20.0), strict=True):
+        write_train(tmp_path, run, time_to_target_s=time, seconds__training=training)
+    table = table2(tmp_path)
+    row = table.frame.iloc[0]
+    assert (row["time_to_target_median_s"], row["target_reached_k"], row["target_reached_n"]) == (20.0, 2, 3)
+    assert row["total_median_s"] == 21.0
+    assert table.display.iloc[0][("Time to 94 %", "median (reached)")] == "20.0 s (2 of 3)"
+
+
+def test_out_of_memory_is_a_row_that_says_so(tmp_path):
+    failed = {"outcome__status": "out-of-memory", "outcome__accuracy": None, "time_to_target_s": None}
+    write_train(tmp_path, CAPPED[0], outcome__reason="over 500 MB", **failed)
+    table = table2(tmp_path, labels={"capped": "1 GB card (emulated)"})
+    shown = table.display.iloc[1]
+    assert shown[("Device", "")] == "1 GB card (emulated)"
+    assert shown[("Status", "")] == "out of memory"
+    assert shown[("Time to 94 %", "median (reached)")] == "∞ (0 of 1)"
+    assert shown[("Accuracy", "%")] == shown[("Time of a run", "median")] == "—"
+    row = table.frame.iloc[1]
+    assert math.isinf(row["time_to_target_median_s"])
+    assert (row["reason"], row["runs_out_of_memory"]) == ("over 500 MB", 1)
+
+
+def test_every_outcome_of_a_row_is_counted(tmp_path):
+    write_train(tmp_path, MACHINE[0], outcome__status="below-target", outcome__accuracy=0.9, time_to_target_s=None)
+    write_train(tmp_path, MACHINE[1], outcome__status="diverged", outcome__accuracy=None, time_to_target_s=None)
+    table = table2(tmp_path)
+    assert table.display.iloc[0][("Status", "")] == "1 below target, 1 diverged, 1 not run"
+    assert table.display.iloc[0][("Accuracy", "%")] == "90.00 (1 run)"
+    assert table.display.iloc[1][("Status", "")] == "not run"
+
+
+def test_published_row_is_last_labelled_and_holds_no_number_of_ours(tmp_path):
+    write_train(tmp_path, MACHINE[0])
+    table = table2(tmp_path)
+    shown, row = table.display.iloc[-1], table.frame.iloc[-1]
+    assert "published" in shown[("Device", "")]
+    assert shown[("Status", "")] == "not measured here"
+    assert shown[("Paper", "CIFAR-10")] == "67 min; 93.3 %"
+    assert (row["source"], row["paper_total_s"]) == ("published", 4020.0)
+    assert row[["accuracy_mean", "total_median_s", "time_to_target_median_s"]].isna().all()
+    assert table.frame["paper_total_s"].notna().sum() == 1
+
+
+def test_peak_is_the_highest_of_the_runs(tmp_path):
+    for run, size in zip(MACHINE, (1_000_000, 3_000_000, 2_000_000), strict=True):
+        write_train(tmp_path, run, peak_memory__cuda_allocated_bytes=size)
+    table = table2(tmp_path)
+    assert table.frame.iloc[0]["peak_memory_bytes"] == 3_000_000
+    assert table.display.iloc[0][("Peak MB", "")] == "3"
+
+
+@pytest.mark.parametrize(
+    ("training", "shown"), [(11.34, "12.3 s"), (119.0, "2.0 min"), (4019.0, "67.0 min"), (7199.0, "2.0 h")]
+)
+def test_durations_are_readable(tmp_path, training, shown):
+    for run in MACHINE:
+        write_train(tmp_path, run, seconds__training=training)
+    assert table2(tmp_path).display.iloc[0][("Time of a run", "median")] == shown
