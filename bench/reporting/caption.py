@@ -50,9 +50,13 @@ def _data(used: pd.DataFrame) -> list[str]:
     """Each data set that the runs trained on, and how it differs from the paper's CIFAR-10."""
     columns = ["data", "train_images", "test_images", "image_size"]
     return [
-        f"{name} ({train:,.0f} training and {test:,.0f} test images of {size:.0f}×{size:.0f}; {_likeness(name, train)})"
+        f"{name} ({_count(train)} training and {_count(test)} test images of {size:.0f}×{size:.0f}; {_likeness(name, train)})"
         for name, train, test, size in used[columns].drop_duplicates().itertuples(index=False)
     ]
+
+
+def _count(images: float) -> str:
+    return "all" if pd.isna(images) else f"{images:,.0f}"
 
 
 def _likeness(name: str, train_images: float) -> str:

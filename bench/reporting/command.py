@@ -47,16 +47,18 @@ def study_of(config: dict[str, Any], results: Path) -> Study:
         pairs=pairs,
         keys={run.name: plan.run_key(config, run) for run in runs},
         device=(uncapped or devices)[0]["name"],
-        labels={device["name"]: _label(device) for device in devices},
+        labels={device["name"]: label for device in devices if (label := _label(device))},
         measurement_keys=memory | steps,
     )
 
 
-def _label(device: dict[str, Any]) -> str:
-    if device.get("label"):
-        return device["label"]
-    cap = device.get("memory_cap_mb")
-    return f"{device['name']}, {cap} MB (emulated)" if cap else device["name"]
+def _label(device: dict[str, Any]) -> str | None:
+    """What Table 2 calls a device; one under a memory cap is always called emulated."""
+    label, cap = device.get("label"), device.get("memory_cap_mb")
+    if not cap:
+        return label
+    label = label or f"{device['name']}, {cap:g} MB"
+    return label if "emulated" in label else f"{label} (emulated)"
 
 
 def _config_path(given: Path | None, results: Path) -> Path:

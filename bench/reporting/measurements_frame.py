@@ -66,8 +66,8 @@ def _memory(record: dict[str, Any]) -> dict[str, Any]:
     settings, theory, measured = record["settings"], record["theory"], record["measured"]
     batch = measured["table_batch_size"]
     return {
-        "parameters": settings["parameters"],
-        "initial_channels": settings["initial_channels"],
+        "parameters": number(settings["parameters"]),
+        "initial_channels": number(settings["initial_channels"]),
         "depths": "-".join(map(str, settings["depths"])),
         "bytes_per_pixel_theory": number(theory["bytes_per_pixel"]),
         "bytes_per_pixel_measured": number(measured["bytes_per_pixel"]),

@@ -33,8 +33,8 @@ _ORIGIN = {
 }
 _SHAPE = {
     "architecture": _TEXT,
-    "parameters": _COUNT,
-    "initial_channels": _COUNT,
+    "parameters": _COUNT_OR_NULL,  # null where memory ran out before the network was built
+    "initial_channels": _COUNT_OR_NULL,
     "depths": {"type": "array", "items": _COUNT},
 }
 _TRAIN = _object(
@@ -44,8 +44,8 @@ _TRAIN = _object(
         seed={"type": "integer"},
         device=_TEXT,
         data=_TEXT,
-        train_images=_COUNT,
-        test_images=_COUNT,
+        train_images=_COUNT_OR_NULL,  # as asked for: null is all; `data.sizes` says how many there were
+        test_images=_COUNT_OR_NULL,
         image_size=_COUNT,
         target_accuracy=_AMOUNT,
     ),
@@ -59,6 +59,10 @@ _TRAIN = _object(
     peak_memory=_object(process_resident_bytes=_COUNT_OR_NULL, cuda_allocated_bytes=_COUNT_OR_NULL),
     **_ORIGIN,
 )
+_TRAIN["properties"]["data"] = {
+    "type": "object",
+    "properties": {"sizes": {"type": "array", "items": _COUNT, "minItems": 2, "maxItems": 2}},
+}
 # A run that came to its end has an accuracy.
 _TRAIN["if"] = {"properties": {"outcome": {"properties": {"status": {"enum": ["ok", "below-target"]}}}}}
 _TRAIN["then"] = {"properties": {"outcome": {"properties": {"accuracy": {"type": "number"}}}}}

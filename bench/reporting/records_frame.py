@@ -83,8 +83,16 @@ def _values(record: dict[str, Any]) -> dict[str, Any]:
         "date": record["date"],
         "data": settings["data"],
         "depths": "-".join(map(str, settings["depths"])),
-        **{name: settings[name] for name in _FROM_SETTINGS},
+        **{name: number(settings[name]) for name in _FROM_SETTINGS},
+        **_sizes(record),
     }
+
+
+def _sizes(record: dict[str, Any]) -> dict[str, float]:
+    """Images trained and tested on: those that there were, or else those that were asked for (NaN: all)."""
+    names = ("train_images", "test_images")
+    asked = [record["settings"][name] for name in names]
+    return {name: number(size) for name, size in zip(names, record.get("data", {}).get("sizes", asked), strict=True)}
 
 
 def commit(git: dict[str, Any]) -> str:
@@ -96,12 +104,18 @@ def commit(git: dict[str, Any]) -> str:
 _FROM_SETTINGS = (
     "parameters",
     "initial_channels",
-    "train_images",
-    "test_images",
     "image_size",
     "target_accuracy",
 )
 _TEXTS = ("fault", "outcome", "reason", "peak_memory_kind", "hardware", "commit", "date", "depths", "data")
-_NUMBERS = ("accuracy", "time_to_target_s", "total_s", "everything_s", "peak_memory_bytes")
+_NUMBERS = (
+    "train_images",
+    "test_images",
+    "accuracy",
+    "time_to_target_s",
+    "total_s",
+    "everything_s",
+    "peak_memory_bytes",
+)
 _EMPTY: dict[str, Any] = dict.fromkeys(_TEXTS) | dict.fromkeys((*_NUMBERS, *_FROM_SETTINGS), math.nan)
 COLUMNS = ("run", "architecture", "reconstruction", "device", "seed", "status", *_EMPTY, "path")

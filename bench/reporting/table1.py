@@ -87,7 +87,9 @@ def _display(row: pd.Series, batch: str) -> dict[tuple[str, str], str]:
         state = row[f"{kind}_status"]
         return text if text != cells.DASH or state == "ok" else state
 
-    shape = cells.DASH if cells.is_missing(row["depths"]) else f"{int(row['initial_channels'])}; {row['depths']}"
+    shape = (
+        cells.DASH if cells.is_missing(row["depths"]) else f"{cells.count(row['initial_channels'])}; {row['depths']}"
+    )
     return {
         ("Architecture", ""): row["architecture"],
         ("Reconstruction", ""): f"{row['reconstruction']}: {row['pattern']}",

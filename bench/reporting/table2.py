@@ -13,13 +13,14 @@ from bench.reporting.summary import GROUP, summarise, usable
 def table2_frame(runs: pd.DataFrame, labels: Mapping[str, str], include_stale: bool = False) -> pd.DataFrame:
     """Numbers of Table 2 (fractions, bytes, seconds) from the frame of runs, in its order, then the published row.
 
-    `labels` gives what a device is called where its name does not say it, e.g. that it is emulated.
+    `labels` gives what a device is called by its name, e.g. that it is emulated; one that has no label is called by its
+    hardware.
     """
     groups = runs.groupby(GROUP, sort=False)
-    rows = [
-        dict(zip(GROUP, names, strict=True)) | {"label": labels.get(names[0], names[0])} | _row(group, include_stale)
-        for names, group in groups
-    ]
+    rows = []
+    for names, group in groups:
+        label = labels.get(names[0]) or _hardware(usable(runs[runs["device"] == names[0]], include_stale)) or names[0]
+        rows.append(dict(zip(GROUP, names, strict=True)) | {"label": label} | _row(group, include_stale))
     return pd.DataFrame([*rows, _PUBLISHED])
 
 
@@ -40,6 +41,10 @@ def _row(runs: pd.DataFrame, include_stale: bool) -> dict[str, Any]:
         "peak_memory_kind": "; ".join(used["peak_memory_kind"].dropna().unique()) or None,
         "reason": "; ".join(used["reason"].dropna().unique()) or None,
     }
+
+
+def _hardware(used: pd.DataFrame) -> str:
+    return "; ".join(used["hardware"].dropna().unique())
 
 
 _PUBLISHED = {

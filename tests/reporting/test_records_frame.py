@@ -31,6 +31,17 @@ def test_values_and_units(tmp_path):
     assert (row["depths"], row["commit"], row["data"]) == ("1-2-2", "abcdef0", "digits")
 
 
+def test_numbers_of_images_are_those_that_there_were(tmp_path):
+    write_train(tmp_path, RUN, settings__train_images=None, settings__test_images=None, data={"sizes": [60, 10]})
+    assert read_one(tmp_path)[["train_images", "test_images"]].tolist() == [60, 10]
+
+
+def test_memory_that_ran_out_before_the_network_was_built_is_no_broken_record(tmp_path):
+    nothing = {"settings__parameters": None, "settings__initial_channels": None, "outcome__accuracy": None}
+    write_train(tmp_path, RUN, outcome__status="out-of-memory", **nothing)
+    assert read_one(tmp_path)["status"] == "out-of-memory"
+
+
 def test_cuda_peak_is_the_allocators(tmp_path):
     write_train(tmp_path, RUN, peak_memory__cuda_allocated_bytes=123)
     row = read_one(tmp_path)

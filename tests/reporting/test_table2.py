@@ -29,6 +29,7 @@ def test_out_of_memory_is_a_row_that_says_so(tmp_path):
     table = table2(tmp_path, labels={"capped": "1 GB card (emulated)"})
     shown = table.display.iloc[1]
     assert shown[("Device", "")] == "1 GB card (emulated)"
+    assert table.display.iloc[0][("Device", "")] == "machine"  # no record, hence no hardware to name
     assert shown[("Status", "")] == "out of memory"
     assert shown[("Time to 94 %", "median (reached)")] == "∞ (0 of 1)"
     assert shown[("Accuracy", "%")] == shown[("Time of a run", "median")] == "—"
