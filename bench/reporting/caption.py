@@ -50,7 +50,8 @@ def _data(used: pd.DataFrame) -> list[str]:
     """Each data set that the runs trained on, and how it differs from the paper's CIFAR-10."""
     columns = ["data", "train_images", "test_images", "image_size"]
     return [
-        f"{name} ({_count(train)} training and {_count(test)} test images of {size:.0f}×{size:.0f}; {_likeness(name, train)})"
+        f"{name} ({_count(train)} training and {_count(test)} test images of {size:.0f}×{size:.0f}; "
+        f"{_likeness(name, train)})"
         for name, train, test, size in used[columns].drop_duplicates().itertuples(index=False)
     ]
 
