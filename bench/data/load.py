@@ -1,0 +1,64 @@
+"""From the `data` section of a configuration to `Images`: find, read, limit, fit to the network, count statistics."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.data.images import Images, Originals, channel_statistics, fit
+from bench.data.registry import DATASETS
+from bench.data.subset import balanced_subset
+from bench.errors import InputError
+
+
+def load(data: dict[str, Any], in_channels: int = 3, classes: int | None = None) -> Images:
+    """Read the data set that `data` names, with the keys name, image_size, train_images, test_images and root.
+
+    `train_images` and `test_images` are limits (None or absent: all). `root` is a folder to look in first.
+    `classes`, where given, must be the data set's. Raises `InputError` when the data set is unknown, missing or broken.
+    """
+    name = data["name"]
+    if name not in DATASETS:
+        raise InputError(f"There is no data set {name!r}; choose one of {', '.join(DATASETS)}.")
+    root = Path(data["root"]).expanduser() if data.get("root") else None
+    originals = DATASETS[name].loader(root, data["image_size"])
+    check(name, originals)
+    count = len(originals.classes)
+    if classes not in (None, count):
+        raise InputError(f"classes: {classes} was given but data set {name!r} has {count}; set classes to {count}.")
+    train = balanced_subset(originals.train_labels, data.get("train_images"), count, "data.train_images")
+    test = balanced_subset(originals.test_labels, data.get("test_images"), count, "data.test_images")
+    train_images = fit(originals.train[train], data["image_size"], in_channels)
+    mean, std = channel_statistics(train_images)
+    return Images(
+        train=train_images,
+        train_labels=originals.train_labels[train],
+        test=fit(originals.test[test], data["image_size"], in_channels),
+        test_labels=originals.test_labels[test],
+        mean=mean,
+        std=std,
+        classes=originals.classes,
+        source=originals.source,
+        cached=originals.cached,
+    )
+
+
+def check(name: str, originals: Originals) -> None:
+    """Raise `InputError` when a data set is not what a loader promises: types, shapes, labels within the classes."""
+    for split, images, labels in (
+        ("training", originals.train, originals.train_labels),
+        ("test", originals.test, originals.test_labels),
+    ):
+        if images.dtype != torch.uint8 or images.ndim != 4 or labels.dtype != torch.int64:
+            raise InputError(
+                f"The loader of {name!r} gave {split} images {images.dtype} {tuple(images.shape)} and labels "
+                f"{labels.dtype}; uint8 (N, C, H, W) and int64 are needed."
+            )
+        if len(images) != len(labels) or not len(images):
+            raise InputError(
+                f"Data set {name!r} has {len(images)} {split} images and {len(labels)} labels; fetch it again."
+            )
+        if labels.min() < 0 or labels.max() >= len(originals.classes):
+            raise InputError(
+                f"Data set {name!r} has a {split} label outside 0 .. {len(originals.classes) - 1}; fetch it again."
+            )

@@ -1,0 +1,67 @@
+"""The data path: uint8 images where they are kept, float batches where they are trained on. No worker processes."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Generator, Tensor
+
+from bench.data import Images
+from bench.errors import InputError
+from bench.training.augmentation import Augmentation
+from bench.training.recipe import Recipe
+
+
+class Batches:
+    """Training and test batches of a data set: images float32 (B, C, H, W), normalised, and labels int64 (B,).
+
+    `keep_on` is where the uint8 images stay: the device itself, or the host when the device's memory is capped.
+    """
+
+    def __init__(
+        self, images: Images, recipe: Recipe, seed: int, device: torch.device, keep_on: torch.device | None = None
+    ) -> None:
+        count, _, height, width = images.train.shape
+        if recipe.batch_size > count:
+            raise InputError(
+                f"training.batch_size is {recipe.batch_size} but there are {count} training images; "
+                f"set it to {count} or less."
+            )
+        if recipe.translate >= min(height, width):
+            raise InputError(
+                f"training.translate is {recipe.translate}; it must be below the image size {min(height, width)}."
+            )
+        self.recipe, self.device, self.count = recipe, device, count
+        keep_on = keep_on or device
+        self.train, self.train_labels = images.train.to(keep_on), images.train_labels.to(keep_on)
+        self.test, self.test_labels = images.test.to(keep_on), images.test_labels.to(keep_on)
+        self.augmentation = Augmentation(recipe, images, seed, keep_on)
+        self.generator: Generator = torch.Generator().manual_seed(seed)
+        self.mean = torch.tensor(images.mean, device=device).view(-1, 1, 1)
+        self.scale = torch.tensor(images.std, device=device).reciprocal().view(-1, 1, 1)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches in an epoch; the images left over differ from epoch to epoch."""
+        return self.count // self.recipe.batch_size
+
+    def training(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Augmented batches of `epoch` (1, 2, ...) in a random order, all of the recipe's size."""
+        order = torch.randperm(self.count, generator=self.generator).to(self.train.device)
+        choices = self.augmentation.draw(epoch, self.generator)
+        for step in range(self.steps_per_epoch):
+            index = order[step * self.recipe.batch_size : (step + 1) * self.recipe.batch_size]
+            chosen = choices.of(index)
+            moved = self.augmentation.move(self.train[index], chosen)
+            batch = self.augmentation.cut(self.normalise(moved), chosen)
+            yield batch, self.train_labels[index].to(self.device, non_blocking=True)
+
+    def testing(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """The test images in order, unchanged but normalised; no batch is larger than a training batch."""
+        size = self.recipe.batch_size
+        for start in range(0, len(self.test), size):
+            batch = self.normalise(self.test[start : start + size])
+            yield batch, self.test_labels[start : start + size].to(self.device, non_blocking=True)
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """uint8 (B, C, H, W) in 0 .. 255 to float32 of mean 0 and deviation 1 a channel, on the device."""
+        return images.to(self.device, non_blocking=True).float().sub_(self.mean).mul_(self.scale)

@@ -1,0 +1,55 @@
+"""Checkpoints: the state of a run after its latest epoch and the one before, each written whole or not at all."""
+
+import os
+import pickle
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+LATEST, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
+
+
+class Checkpoint:
+    """The checkpoints of one run in its folder. `key` says which run: another's checkpoint is never continued."""
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self.latest, self.previous, self.key = folder / LATEST, folder / PREVIOUS, key
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Write `state`; the checkpoint before it is kept as the previous one."""
+        self.latest.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=self.latest.parent, prefix=f".{LATEST}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                torch.save({"key": self.key, "state": state}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            if self.latest.exists():
+                self.latest.replace(self.previous)
+            Path(temporary).replace(self.latest)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    def load(self) -> tuple[dict[str, Any] | None, list[str]]:
+        """The newest whole state of this run, or None, and what is to be said of checkpoints passed over."""
+        remarks = []
+        for place in (self.latest, self.previous):
+            if not place.exists():
+                continue
+            try:
+                # weights_only: a checkpoint holds tensors and plain values, and cannot run code when it is read.
+                content = torch.load(place, map_location="cpu", weights_only=True)
+                if content["key"] == self.key:
+                    return content["state"], remarks
+                remarks.append(f"{place} is of other settings or other code; it is not used")
+            except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+                remarks.append(f"{place} is damaged ({type(error).__name__}); it is not used")
+        return None, remarks
+
+    def remove(self) -> None:
+        """Delete the checkpoints: the run has its record."""
+        self.latest.unlink(missing_ok=True)
+        self.previous.unlink(missing_ok=True)

@@ -1,0 +1,42 @@
+"""`python -m bench train`: train one network and write its record."""
+
+import argparse
+from pathlib import Path
+
+from bench.errors import InputError
+
+MAX_SEED = 2**32 - 1
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("--config", type=Path, required=True, help="configuration, such as config/quick.yaml")
+    parser.add_argument("--architecture", required=True, help="one of the configuration's architectures")
+    parser.add_argument("--reconstruction", default="ideal", help="ideal or noisy (default: ideal)")
+    parser.add_argument("--seed", type=int, required=True, help="of initial weights, order and augmentation")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="folder for record.json and checkpoint"
+    )
+    parser.add_argument("--device", help="a device of the configuration (default: its first), or cpu, cuda or auto")
+    parser.add_argument("--resume", action="store_true", help="continue from the folder's checkpoint, if it has one")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run it. A network that diverges, runs out of memory or misses the target is a result: the exit code is 0."""
+    # Here, so that `--help` need not wait for torch.
+    from bench import configuration
+    from bench.training.run import TrainingRun
+
+    if not 0 <= arguments.seed <= MAX_SEED:
+        raise InputError(f"--seed is {arguments.seed}; it must be from 0 to {MAX_SEED}.")
+    if arguments.output.exists() and not arguments.output.is_dir():
+        raise InputError(f"--output {arguments.output} is a file; give the folder that the record goes to.")
+    TrainingRun(
+        configuration.load(arguments.config),
+        arguments.architecture,
+        arguments.reconstruction,
+        arguments.seed,
+        arguments.output,
+        arguments.device,
+    ).execute(arguments.resume)
+    return 0

@@ -1,0 +1,110 @@
+"""The training loop: epochs of steps, an evaluation after each, and a state that a checkpoint can hold."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from bench.training.batches import Batches
+from bench.training.clock import Clock
+from bench.training.evaluation import accuracy
+from bench.training.outcome import Diverged
+from bench.training.recipe import Recipe, batch_loss, make_optimizer
+from bench.training.schedule import learning_rate
+
+
+def ignore(*_: Any) -> None:
+    """Report to nobody."""
+
+
+class Trainer:
+    """Trains `model`, a module from images (N, C, H, W) to logits (N, classes), on the device that it lies on."""
+
+    def __init__(self, model: nn.Module, batches: Batches, recipe: Recipe, clock: Clock) -> None:
+        self.model, self.batches, self.recipe, self.clock = model, batches, recipe, clock
+        self.optimizer = make_optimizer(model, recipe)
+        self.history: list[dict[str, Any]] = []
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return self.recipe.epochs * self.batches.steps_per_epoch
+
+    def train(self, on_step: Callable[..., Any] = ignore, on_epoch: Callable[..., Any] = ignore) -> None:
+        """Train the epochs that are left. `on_epoch(trainer)` follows each, outside the clock's phases.
+
+        Raises `Diverged` when the loss is not finite.
+        """
+        self.model.train()
+        while len(self.history) < self.recipe.epochs:
+            epoch = len(self.history) + 1
+            with self.clock.phase("training"):
+                loss = self.train_epoch(epoch, on_step)
+            with self.clock.phase("evaluation"):
+                test_accuracy = accuracy(self.model, self.batches)
+            self.history.append(
+                {
+                    "epoch": epoch,
+                    "learning_rate": self.optimizer.param_groups[0]["lr"],
+                    "loss": loss,
+                    "test_accuracy": test_accuracy,
+                    "training_s": self.clock.phases["training"],
+                    "evaluation_s": self.clock.phases["evaluation"],
+                }
+            )
+            on_epoch(self)
+
+    def train_epoch(self, epoch: int, on_step: Callable[..., Any]) -> float:
+        """One pass over the training images; returns the mean loss of its steps."""
+        total = torch.zeros((), device=self.batches.device)
+        steps = self.batches.steps_per_epoch
+        for step, (images, labels) in enumerate(self.batches.training(epoch)):
+            self.set_learning_rate((epoch - 1) * steps + step)
+            loss = batch_loss(self.model(images), labels, self.recipe)
+            loss.backward()
+            self.optimizer.step()
+            # Here, not before `backward`: gradients that are no longer needed would add to the next step's peak.
+            self.optimizer.zero_grad(set_to_none=True)
+            total += loss.detach()
+            # A GPU is asked once an epoch, since asking makes it wait; the CPU computes step by step in any case.
+            if self.batches.device.type == "cpu" or step == steps - 1:
+                check_finite(total, epoch, step)
+            on_step()
+        return total.item() / steps
+
+    def set_learning_rate(self, step: int) -> None:
+        """Set the scheduled rate of `step`, counted over the run."""
+        rate = learning_rate(step, self.steps, self.recipe.peak_learning_rate, self.recipe.warmup_fraction)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the rest of the run depends on."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "batches": self.batches.generator.get_state(),
+            "torch": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state_all() if self.batches.device.type == "cuda" else [],
+            "clock": self.clock.state_dict(),
+            "history": self.history,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue where `state_dict` was taken."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.batches.generator.set_state(state["batches"])
+        torch.set_rng_state(state["torch"])
+        if state["cuda"]:
+            torch.cuda.set_rng_state_all(state["cuda"])
+        self.clock.load_state_dict(state["clock"])
+        self.history[:] = state["history"]
+
+
+def check_finite(total: torch.Tensor, epoch: int, step: int) -> None:
+    """Raise `Diverged` when the sum of an epoch's losses is not finite."""
+    if not math.isfinite(value := total.item()):
+        raise Diverged(f"the loss is {value} at epoch {epoch}, step {step + 1}")

@@ -1,0 +1,33 @@
+"""The step from a configuration to a network: its shape is solved for the budget, then it is built."""
+
+from typing import Any
+
+from torch import nn
+
+from bench.architectures import Shape, build, solve
+from bench.architectures.budget import parameters_of
+from bench.errors import InputError
+
+
+def network(config: dict[str, Any], architecture: str, reconstruction: str) -> tuple[nn.Module, Shape]:
+    """Build `architecture` as `config` asks: with its `initial_channels` where given, else as the solver chooses.
+
+    Raises `InputError` when the configuration does not have the architecture or the reconstruction does not exist.
+    """
+    entry = architecture_entry(config, architecture)
+    options = entry.get("options") or {}
+    told = {"classes": config["classes"], "in_channels": config["in_channels"], **options}
+    if entry.get("initial_channels") is None:
+        shape = solve(architecture, config["budget"], tuple(entry["depths"]), **told)
+        return build(architecture, reconstruction, **shape.arguments(), **told), shape
+    channels, depths = entry["initial_channels"], tuple(entry["depths"])
+    model = build(architecture, reconstruction, initial_channels=channels, depths=depths, **told)
+    return model, Shape(channels, depths, parameters_of(model))
+
+
+def architecture_entry(config: dict[str, Any], architecture: str) -> dict[str, Any]:
+    """What the configuration says of an architecture; `InputError` names the choices."""
+    if architecture not in config["architectures"]:
+        choices = ", ".join(config["architectures"])
+        raise InputError(f"Scale {config['scale']!r} has no architecture {architecture!r}; choose one of {choices}.")
+    return config["architectures"][architecture]

@@ -1,0 +1,86 @@
+"""How a run ended. Every ending below is a row of a table, not a failure of the program."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+# What torch, oneDNN and the C++ library say when memory is refused. Several are plain RuntimeErrors.
+REFUSED_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "not enough memory",
+    "bad_alloc",
+    "could not create a memory object",
+    "could not create a memory storage",
+    "could not create a primitive",
+    "mmap can't allocate",
+    "alloc_failed",
+)
+
+
+class Diverged(ArithmeticError):
+    """The loss, or what is predicted, is no longer a finite number."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`status` is ok (the final accuracy is at or above the target), below-target, diverged or out-of-memory.
+
+    `accuracy` is the final one, 0 .. 1, None when training did not come to its end. `reached_target`: whether any
+    epoch's accuracy was at or above the target, which is what time to target is measured to.
+    """
+
+    status: str
+    reason: str | None
+    accuracy: float | None
+    reached_target: bool
+
+
+def is_memory_refusal(error: BaseException) -> bool:
+    """Whether an exception says that memory was not to be had."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError | OSError) and any(words in text for words in REFUSED_MEMORY)
+
+
+def outcome_of(train: Callable[[], Any], history: list[dict[str, Any]], target: float) -> Outcome:
+    """Run `train`, which appends an entry to `history` an epoch, and say how it ended.
+
+    Exceptions other than divergence and refused memory are errors of the program and pass through.
+    """
+    try:
+        train()
+    except Diverged as error:
+        return Outcome("diverged", str(error), None, reached(history, target))
+    except Exception as error:
+        if not is_memory_refusal(error):
+            raise
+        return Outcome("out-of-memory", first_line(error), None, reached(history, target))
+    final = history[-1]["test_accuracy"]
+    if final >= target:
+        return Outcome("ok", None, final, True)
+    reason = f"final test accuracy {final:.4f} is below the target {target:.4f}"
+    return Outcome("below-target", reason, final, reached(history, target))
+
+
+def reached(history: list[dict[str, Any]], target: float) -> bool:
+    """Whether any epoch's test accuracy is at or above the target."""
+    return any(epoch["test_accuracy"] >= target for epoch in history)
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, or its type's name when it has none."""
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def time_to_target(history: list[dict[str, Any]], target: float, load_s: float) -> float | None:
+    """Seconds of load + training up to the first epoch at or above the target; None when none is."""
+    for epoch in history:
+        if epoch["test_accuracy"] >= target:
+            return load_s + epoch["training_s"]
+    return None

@@ -1,0 +1,41 @@
+"""How torch is set for a run: threads, number formats, determinism. No other place touches its global switches."""
+
+import os
+
+import torch
+
+from bench.errors import InputError
+
+PRECISIONS = {"float32": False}  # precision -> whether TF32, which keeps 10 bits of the fraction, may stand for float32
+
+
+def set_threads(threads: int) -> int:
+    """Let torch compute with `threads` threads, 0 for all CPUs that the process may use; returns their number."""
+    threads = threads or available_cpus()
+    torch.set_num_threads(threads)
+    return threads
+
+
+def available_cpus() -> int:
+    """CPUs that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def set_precision(precision: str) -> None:
+    """Set what float32 means on a GPU: by default convolutions take TF32, at the cost of the inverses' accuracy."""
+    if precision not in PRECISIONS:
+        raise InputError(f"training.precision is {precision!r}; it must be one of {', '.join(PRECISIONS)}.")
+    torch.backends.cudnn.allow_tf32 = PRECISIONS[precision]
+    torch.backends.cuda.matmul.allow_tf32 = PRECISIONS[precision]
+
+
+def set_determinism(device: torch.device, seed: int, capped: bool) -> None:
+    """Seed torch. On the CPU the same seed gives the same bits; a GPU tries which kernels are fastest.
+
+    Not under a cap, though: trying them takes work space.
+    """
+    torch.manual_seed(seed)
+    torch.use_deterministic_algorithms(device.type == "cpu")
+    # Otherwise every new tensor would be filled with NaN first, which costs time and finds nothing here.
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.backends.cudnn.benchmark = device.type == "cuda" and not capped
