@@ -7,10 +7,12 @@ import subprocess
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 PACKAGE = Path(__file__).resolve().parent
 LIBRARIES = ("torch", "torchvision", "numpy", "scikit-learn", "pillow")
@@ -24,8 +26,10 @@ CODE = {
 GENERATED = ("results", "paper_tables")  # changed by every run: they do not make the code another
 
 
-def hardware(device: torch.device) -> dict[str, Any]:
+def hardware(device: "torch.device") -> dict[str, Any]:
     """The machine as a record names it; `device` is what was computed on, in words for the tables."""
+    import torch  # here, since plans ask for a digest only, and torch takes seconds to import
+
     cpu, threads = cpu_name(), torch.get_num_threads()
     cuda = device.type == "cuda"
     gpu = torch.cuda.get_device_name(device) if cuda else None
@@ -51,6 +55,8 @@ def cpu_name() -> str:
 
 def versions() -> dict[str, str | None]:
     """Versions of Python, of the libraries that a result depends on, and of CUDA and cuDNN in this build of torch."""
+    import torch
+
     found: dict[str, str | None] = {"python": platform.python_version()}
     for library in LIBRARIES:
         try:

@@ -13,12 +13,18 @@ def device_entry(config: dict[str, Any], given: str | None) -> dict[str, Any]:
     """The entry called `given` (None: the first), or a plain one for a kind of device: auto, cpu or cuda."""
     entries = {entry["name"]: entry for entry in config.get("devices", [])}
     if given is None:
-        return next(iter(entries.values()), {"name": "auto", "device": "auto"})
+        return next(iter(entries.values()), plain_entry("auto"))
     if given in entries:
         return entries[given]
     if given in KINDS:
-        return {"name": given, "device": given}
+        return plain_entry(given)
     raise InputError(f"There is no device {given!r}; choose one of {', '.join(dict.fromkeys([*entries, *KINDS]))}.")
+
+
+def plain_entry(kind: str) -> dict[str, Any]:
+    """An entry that caps, narrows and overrides nothing."""
+    nothing = dict.fromkeys(("memory_cap_mb", "label", "architectures", "seeds", "batch_size", "epochs"))
+    return {"name": kind, "device": kind, **nothing, "reconstructions": {}}
 
 
 def torch_device(kind: str) -> torch.device:

@@ -90,7 +90,7 @@ def run_record(
         "git": provenance.git(),
         "digest": digest,
         **remarks,
-        "command": sys.argv,
+        "command": ["python", "-m", "bench", *sys.argv[1:]],
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
