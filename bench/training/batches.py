@@ -8,6 +8,7 @@ from torch import Generator, Tensor
 from bench.data import Images
 from bench.errors import InputError
 from bench.training.augmentation import Augmentation
+from bench.training.memory_format import memory_format
 from bench.training.recipe import Recipe
 
 
@@ -31,6 +32,7 @@ class Batches:
                 f"training.translate is {recipe.translate}; it must be below the image size {min(height, width)}."
             )
         self.recipe, self.device, self.count = recipe, device, count
+        self.format = memory_format(device)
         keep_on = keep_on or device
         self.train, self.train_labels = images.train.to(keep_on), images.train_labels.to(keep_on)
         self.test, self.test_labels = images.test.to(keep_on), images.test_labels.to(keep_on)
@@ -64,4 +66,5 @@ class Batches:
 
     def normalise(self, images: Tensor) -> Tensor:
         """uint8 (B, C, H, W) in 0 .. 255 to float32 of mean 0 and deviation 1 a channel, on the device."""
-        return images.to(self.device, non_blocking=True).float().sub_(self.mean).mul_(self.scale)
+        moved = images.to(self.device, non_blocking=True)
+        return moved.to(torch.float32, memory_format=self.format).sub_(self.mean).mul_(self.scale)

@@ -16,6 +16,7 @@ class Progress:
         self.stream = stream or sys.stderr
         done = len(trainer.history)
         self.before_s = trainer.history[-1]["training_s"] if done else 0.0
+        tqdm.monitor_interval = 0  # no thread to watch the bar: its stack would count to a memory cap
         self.bar = tqdm(
             total=trainer.steps,
             initial=done * trainer.batches.steps_per_epoch,

@@ -17,6 +17,7 @@ from bench.training.clock import Clock, process_age
 from bench.training.device import device_entry, torch_device
 from bench.training.loop import Trainer
 from bench.training.memory_cap import memory_cap
+from bench.training.memory_format import place
 from bench.training.network import architecture_entry, network
 from bench.training.outcome import Outcome, outcome_of
 from bench.training.progress import Progress
@@ -98,7 +99,7 @@ class TrainingRun:
         with self.clock.phase("build"):
             model, shape = network(self.config, self.run.architecture, self.run.reconstruction)
             self.settings.update(run_record.shape_of(shape))
-            trainer = Trainer(model.to(self.device), batches, self.recipe, self.clock)
+            trainer = Trainer(place(model, self.device), batches, self.recipe, self.clock)
         trainer.history = self.history
         remarks = self.restore(trainer, checkpoint) if resume else []
         progress = Progress(self.run.name, trainer)
