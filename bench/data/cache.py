@@ -17,14 +17,14 @@ from bench.data.places import DATA_FOLDER
 CACHE_FOLDER = DATA_FOLDER / "cache"
 
 
-def cached_array(paths: list[Path], base: Path, make: Callable[[], np.ndarray]) -> tuple[np.ndarray, bool]:
-    """The uint8 array that `make` makes of `paths`, and whether it came from the cache.
+def cached_array(files: list[tuple[str, os.DirEntry]], make: Callable[[], np.ndarray]) -> tuple[np.ndarray, bool]:
+    """The uint8 array that `make` makes of `files` (class and file), and whether it came from the cache.
 
     A cache that is damaged or does not fit is made again; one that cannot be written (a full or read-only disk) is done
     without.
     """
-    place = CACHE_FOLDER / f"{digest(paths, base)}.npy"
-    array = read(place, len(paths))
+    place = CACHE_FOLDER / f"{digest(files)}.npy"
+    array = read(place, len(files))
     if array is not None:
         return array, True
     array = make()
@@ -32,12 +32,12 @@ def cached_array(paths: list[Path], base: Path, make: Callable[[], np.ndarray]) 
     return array, False
 
 
-def digest(paths: list[Path], base: Path) -> str:
-    """Digest of names below `base`, sizes and times of change: a file that is edited is decoded again."""
+def digest(files: list[tuple[str, os.DirEntry]]) -> str:
+    """Digest of classes, names, sizes and times of change: a file that is edited is decoded again."""
     lines = []
-    for path in paths:
-        status = path.stat()
-        lines.append(f"{path.relative_to(base)}\0{status.st_size}\0{status.st_mtime_ns}\n")
+    for name, file in files:
+        status = file.stat()
+        lines.append(f"{name}/{file.name}\0{status.st_size}\0{status.st_mtime_ns}\n")
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 

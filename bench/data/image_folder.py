@@ -1,5 +1,6 @@
 """Any folder of images in ImageFolder layout: <root>/{train,test}/<class>/<image>, all images of one size."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -67,17 +68,19 @@ def class_names(split: Path) -> tuple[str, ...]:
 
 def read_split(split: Path, classes: tuple[str, ...]) -> tuple[Tensor, Tensor, bool]:
     """Images uint8 (N, 3, H, W) and labels int64 (N,) of one split, and whether a cache had the images."""
-    files = [
-        (path, label)
-        for label, name in enumerate(classes)
-        for path in sorted((split / name).iterdir())
-        if path.suffix.lower() in SUFFIXES
-    ]
+    files = [(name, file) for name in classes for file in image_files(split / name)]
     if not files:
         raise InputError(f"{split} holds no images in folders by class; put images there as {split}/<class>/<image>.")
-    paths = [path for path, _ in files]
-    images, cached = cached_array(paths, split, lambda: decode(paths))
-    return torch.from_numpy(images), torch.tensor([label for _, label in files], dtype=torch.int64), cached
+    images, cached = cached_array(files, lambda: decode([Path(file.path) for _, file in files]))
+    numbers = {name: label for label, name in enumerate(classes)}
+    return torch.from_numpy(images), torch.tensor([numbers[name] for name, _ in files]), cached
+
+
+def image_files(folder: Path) -> list[os.DirEntry]:
+    """The images of a folder by name. (Not as `Path`, which takes seconds for 60,000 files.)"""
+    with os.scandir(folder) as entries:
+        files = [entry for entry in entries if os.path.splitext(entry.name)[1].lower() in SUFFIXES]  # noqa: PTH122
+    return sorted(files, key=lambda file: file.name)
 
 
 def decode(paths: list[Path]) -> np.ndarray:

@@ -42,7 +42,8 @@ class Images:
 def fit(images: Tensor, image_size: int, in_channels: int) -> Tensor:
     """Zero-pad uint8 (N, C, H, W) to (N, in_channels, image_size, image_size), the image in the middle.
 
-    A grey image is repeated over the channels. Raises `InputError` for images that are larger or have other channels.
+    A grey image is repeated over the channels; images that fit already are not copied. Raises `InputError` for images
+    that are larger or have other channels.
     """
     _, channels, height, width = images.shape
     if max(height, width) > image_size:
@@ -52,6 +53,8 @@ def fit(images: Tensor, image_size: int, in_channels: int) -> Tensor:
         )
     if channels not in (1, in_channels):
         raise InputError(f"in_channels {in_channels} was given but the images have {channels}; set it to {channels}.")
+    if images.shape[1:] == (in_channels, image_size, image_size):
+        return images
     top, left = (image_size - height) // 2, (image_size - width) // 2
     fitted = images.new_zeros(len(images), in_channels, image_size, image_size)
     fitted[:, :, top : top + height, left : left + width] = images

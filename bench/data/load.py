@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from bench.data.images import Images, Originals, channel_statistics, fit
 from bench.data.registry import DATASETS
@@ -28,12 +29,12 @@ def load(data: dict[str, Any], in_channels: int = 3, classes: int | None = None)
         raise InputError(f"classes: {classes} was given but data set {name!r} has {count}; set classes to {count}.")
     train = balanced_subset(originals.train_labels, data.get("train_images"), count, "data.train_images")
     test = balanced_subset(originals.test_labels, data.get("test_images"), count, "data.test_images")
-    train_images = fit(originals.train[train], data["image_size"], in_channels)
+    train_images = fit(take(originals.train, train), data["image_size"], in_channels)
     mean, std = channel_statistics(train_images)
     return Images(
         train=train_images,
         train_labels=originals.train_labels[train],
-        test=fit(originals.test[test], data["image_size"], in_channels),
+        test=fit(take(originals.test, test), data["image_size"], in_channels),
         test_labels=originals.test_labels[test],
         mean=mean,
         std=std,
@@ -41,6 +42,11 @@ def load(data: dict[str, Any], in_channels: int = 3, classes: int | None = None)
         source=originals.source,
         cached=originals.cached,
     )
+
+
+def take(images: Tensor, index: Tensor) -> Tensor:
+    """The images at `index`, not copied when that is all of them."""
+    return images if len(index) == len(images) else images[index]
 
 
 def check(name: str, originals: Originals) -> None:

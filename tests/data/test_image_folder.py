@@ -1,0 +1,91 @@
+"""Folders of images: read, cached, and refused with the file's name."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from bench import data
+from bench.data import image_folder
+from bench.data.cache import CACHE_FOLDER
+from bench.errors import InputError
+
+
+@pytest.fixture
+def folder(empty_folder):
+    """Two classes, three training images and one test image each; pixel values tell class and number."""
+    for split, count in (("train", 3), ("test", 1)):
+        for label, name in enumerate(("cat", "dog")):
+            place = empty_folder / "pictures" / split / name
+            place.mkdir(parents=True)
+            for number in range(count):
+                Image.fromarray(np.full((8, 8, 3), 100 * label + number, np.uint8)).save(place / f"{number}.png")
+    return empty_folder / "pictures"
+
+
+def load(root="pictures", name="image-folder"):
+    return data.load({"name": name, "image_size": 8, "root": root}, in_channels=3)
+
+
+def test_reads_images_in_order_of_class_and_name(folder):
+    images = load()
+    assert images.classes == ("cat", "dog")
+    assert images.train_labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert images.train[:, 1, 4, 4].tolist() == [0, 1, 2, 100, 101, 102]
+    assert images.test_labels.tolist() == [0, 1] and not images.cached
+
+
+def test_second_reading_comes_from_the_cache_and_is_equal(folder, monkeypatch):
+    first = load()
+    monkeypatch.setattr(image_folder, "decode", None)  # calling it would fail
+    second = load()
+    assert second.cached and torch.equal(first.train, second.train) and torch.equal(first.test, second.test)
+
+
+def test_a_changed_image_is_decoded_again(folder):
+    load()
+    Image.fromarray(np.full((8, 8, 3), 77, np.uint8)).save(folder / "train" / "cat" / "0.png")
+    assert load().train[0].unique().tolist() == [77]
+
+
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"nonsense", b"cbuiltins\nopen\n(S'opened'\nS'w'\ntR."])
+def test_a_damaged_cache_is_made_again_and_never_run(folder, content, empty_folder):
+    first = load()
+    for place in CACHE_FOLDER.glob("*.npy"):
+        place.write_bytes(content)
+    again = load()
+    assert not again.cached and torch.equal(first.train, again.train)
+    assert not (empty_folder / "opened").exists()
+
+
+def test_broken_and_odd_images_are_named(folder):
+    odd = folder / "train" / "dog" / "9.png"
+    Image.fromarray(np.zeros((4, 8, 3), np.uint8)).save(odd)
+    with pytest.raises(InputError, match=r"9\.png is 4x8 but .* is 8x8"):
+        load()
+    odd.write_bytes(b"\x89PNG not an image")
+    with pytest.raises(InputError, match=r"9\.png cannot be read as an image"):
+        load()
+    assert not list(CACHE_FOLDER.glob("*.npy"))
+
+
+def test_classes_must_agree_and_be_there(folder):
+    (folder / "test" / "emu").mkdir()
+    with pytest.raises(InputError, match="different classes"):
+        load()
+
+
+def test_missing_folders_are_named(empty_folder):
+    with pytest.raises(InputError, match=r"needs data\.root"):
+        load(root=None)
+    with pytest.raises(InputError, match="looked in nowhere"):
+        load(root="nowhere")
+    with pytest.raises(InputError, match="looked in nowhere, nowhere/cifar10-jpeg, data/cifar10-jpeg"):
+        load(root="nowhere", name="cifar10-jpeg")
+
+
+def test_an_empty_folder_is_named(empty_folder):
+    for split in ("train", "test"):
+        (empty_folder / "pictures" / split / "cat").mkdir(parents=True)
+    with pytest.raises(InputError, match="holds no images"):
+        load()
