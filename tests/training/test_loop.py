@@ -1,0 +1,145 @@
+"""The loop: it learns, it is reproducible, it says when it diverges, and it resumes to the bit."""
+
+import pytest
+import torch
+from torch import nn
+
+from bench.training.checkpoint import Checkpoint
+from bench.training.outcome import Outcome, is_memory_refusal, outcome_of, time_to_target
+
+SECONDS = ("training_s", "evaluation_s")
+
+
+def without_seconds(history):
+    return [{key: value for key, value in entry.items() if key not in SECONDS} for entry in history]
+
+
+def same_weights(one, other):
+    pairs = zip(one.model.state_dict().items(), other.model.state_dict().items(), strict=True)
+    return all(name == other_name and torch.equal(a, b) for (name, a), (other_name, b) in pairs)
+
+
+def test_it_learns_and_tells_each_epoch(make_trainer):
+    trainer = make_trainer()
+    steps = []
+    trainer.train(on_step=lambda: steps.append(1))
+    assert len(steps) == trainer.steps == 18
+    assert [entry["epoch"] for entry in trainer.history] == [1, 2, 3]
+    assert trainer.history[-1]["test_accuracy"] > 0.9
+    assert trainer.history[-1]["loss"] < trainer.history[0]["loss"]
+    assert trainer.history[-1]["learning_rate"] == pytest.approx(0.05 / (18 - 3))
+    times = [entry["training_s"] for entry in trainer.history]
+    assert times == sorted(times) and times[-1] == trainer.clock.phases["training"] > 0
+
+
+def test_same_seed_same_bits_and_another_seed_others(make_trainer):
+    one, same, other = make_trainer(seed=3), make_trainer(seed=3), make_trainer(seed=4)
+    for trainer in (one, same, other):
+        torch.manual_seed(11)
+        trainer.train()
+    assert same_weights(one, same) and without_seconds(one.history) == without_seconds(same.history)
+    assert not same_weights(one, other)
+
+
+@pytest.mark.parametrize("stop", [1, 2])
+def test_a_resumed_run_ends_with_the_same_bits(make_trainer, tmp_path, stop):
+    class Killed(Exception):
+        pass
+
+    def save_and_die(trainer):
+        Checkpoint(tmp_path, "key").save(trainer.state_dict())
+        if len(trainer.history) == stop:
+            raise Killed
+
+    whole, killed = make_trainer(), make_trainer()
+    for trainer, on_epoch in ((whole, lambda _: None), (killed, save_and_die)):
+        torch.manual_seed(11)
+        try:
+            trainer.train(on_epoch=on_epoch)
+        except Killed:
+            continue
+    resumed = make_trainer()
+    torch.manual_seed(99)  # the state must come from the checkpoint
+    state, remarks = Checkpoint(tmp_path, "key").load()
+    assert remarks == []
+    resumed.load_state_dict(state)
+    assert len(resumed.history) == stop
+    resumed.train()
+    assert same_weights(whole, resumed)
+    assert without_seconds(whole.history) == without_seconds(resumed.history)
+    assert resumed.history[stop - 1]["training_s"] == killed.history[-1]["training_s"]
+
+
+@pytest.mark.parametrize("learning_rate", [1e20, 1e38])
+def test_a_loss_that_is_not_finite_ends_as_diverged(make_trainer, learning_rate):
+    trainer = make_trainer(peak_learning_rate=learning_rate)
+    outcome = outcome_of(trainer.train, trainer.history, 0.9)
+    assert outcome.status == "diverged" and outcome.accuracy is None and not outcome.reached_target
+    assert "the loss is" in outcome.reason and "epoch" in outcome.reason
+
+
+def test_logits_that_are_not_finite_in_evaluation_end_as_diverged(make_trainer):
+    class BreaksInEvaluation(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(192, 2)
+
+        def forward(self, images):
+            logits = self.linear(images.flatten(1))
+            return logits if self.training else logits / 0
+
+    trainer = make_trainer(BreaksInEvaluation())
+    outcome = outcome_of(trainer.train, trainer.history, 0.9)
+    assert outcome.status == "diverged" and "test images" in outcome.reason
+
+
+def entries(*accuracies):
+    return [
+        {"epoch": number, "test_accuracy": accuracy, "training_s": 10.0 * number}
+        for number, accuracy in enumerate(accuracies, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "status", "reached", "seconds"),
+    [
+        ((0.5, 0.95, 0.96), "ok", True, 23.0),
+        ((0.5, 0.94), "ok", True, 23.0),
+        ((0.5, 0.95, 0.93), "below-target", True, 23.0),
+        ((0.5, 0.93), "below-target", False, None),
+    ],
+)
+def test_status_is_of_the_end_and_time_of_the_first_crossing(accuracies, status, reached, seconds):
+    history = entries(*accuracies)
+    outcome = outcome_of(lambda: None, history, 0.94)
+    assert (outcome.status, outcome.accuracy, outcome.reached_target) == (status, accuracies[-1], reached)
+    assert time_to_target(history, 0.94, load_s=3.0) == seconds
+
+
+@pytest.mark.parametrize(
+    ("error", "refusal"),
+    [
+        (MemoryError(), True),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), True),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+            True,
+        ),
+        (RuntimeError("std::bad_alloc"), True),
+        (RuntimeError("could not create a memory object"), True),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+        (ValueError("out of memory"), False),
+    ],
+)
+def test_only_refused_memory_counts_as_out_of_memory(error, refusal):
+    assert is_memory_refusal(error) is refusal
+
+    def train():
+        raise error
+
+    if refusal:
+        outcome = outcome_of(train, [], 0.9)
+        assert outcome == Outcome("out-of-memory", str(error) or "MemoryError", None, False)
+    else:
+        with pytest.raises(type(error)):
+            outcome_of(train, [], 0.9)
