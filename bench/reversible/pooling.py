@@ -1,14 +1,19 @@
 """Invertible poolings (eq. 29): they move pixels and keep every value, so their inverse is exact."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from bench.reversible.layer import Gradients, InvertibleLayer, State, Wanted, memory_format
+from bench.reversible.slices import batch_slices
 
 
 class _Rearrangement(InvertibleLayer):
     """A layer that only moves values: its gradient is rearranged like its input."""
+
+    images_made = 1  # of one image
 
     def arrange(self, x: Tensor) -> Tensor:
         raise NotImplementedError
@@ -23,12 +28,10 @@ class _Rearrangement(InvertibleLayer):
         self.replay(state, None)
 
     def replay(self, state: State, memo: None) -> None:
-        for i in range(len(state)):
-            state[i] = self.arrange(state[i])
+        state[:] = [_in_place(part, self.arrange, 1) for part in state]
 
     def undo(self, state: State, memo: None) -> None:
-        for i in range(len(state)):
-            state[i] = self.restore(state[i])
+        state[:] = [_in_place(part, self.restore, self.images_made) for part in state]
 
     def retrace(self, state: State, grad: State, memo: None, wanted: Wanted) -> Gradients:
         self.undo(state, memo)
@@ -58,6 +61,8 @@ class BatchPooling(_Rearrangement):
     head must pool over them (`GlobalPooling(images_per_group=4 ** poolings)`).
     """
 
+    images_made = 4
+
     def arrange(self, x: Tensor) -> Tensor:
         _check_even(x)
         n, c, h, w = x.shape
@@ -69,6 +74,21 @@ class BatchPooling(_Rearrangement):
         n, c, h, w = y.shape
         cells = y.reshape(n // 4, 2, 2, c, h, w).permute(0, 3, 4, 1, 5, 2)
         return cells.reshape(n // 4, c, 2 * h, 2 * w).contiguous(memory_format=memory_format(y))
+
+
+def _in_place(x: Tensor, move: Callable[[Tensor], Tensor], group: int) -> Tensor:
+    """`move(x)` in the memory of `x`, with a temporary of one slice of the batch.
+
+    `move` keeps the values of `group` consecutive images together, and images lie one after the other in memory, so
+    each slice can be written back where it was.
+    """
+    images, *shape = move(x[:group].to("meta")).shape
+    empty = torch.empty(images * (x.shape[0] // group), *shape, device="meta")
+    strides = empty.to(memory_format=memory_format(x)).stride()
+    y = x.as_strided(empty.shape, strides)
+    for s in batch_slices(x.view(-1, group, *x.shape[1:]) if group > 1 else x):
+        y[s.start * images : s.stop * images] = move(x[s.start * group : s.stop * group])
+    return y
 
 
 def _check_even(x: Tensor) -> None:
