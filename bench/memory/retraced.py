@@ -1,0 +1,169 @@
+"""What a `ReversibleSequential` holds: one rule for each kind of layer, in each reconstruction.
+
+Noisy: a run of invertible layers keeps its output (the state). In the backward pass it holds the state, the state's
+gradient and what the layer in work needs besides (`hidden`). Convolutions work slice by slice, so their temporaries
+do not grow with the batch: they count nothing per pixel.
+
+Ideal: every layer keeps what ordinary autograd stores for it: a coupling the inputs of its two convolutions, batch
+norm its input, the activation its output.
+
+Ordinary modules between invertible ones (stem, down-sampling, head) store their inputs in either reconstruction.
+"""
+
+from functools import singledispatch
+
+import torch
+from torch import Tensor, nn
+
+from bench.memory.trace import Entry, Trace, last_gradient, size, storage_bytes
+from bench.reversible import (
+    BatchPooling,
+    ChannelPooling,
+    InvertibleChain,
+    InvertibleConv2d,
+    InvertibleLayer,
+    InvertibleLeakyReLU,
+    ReversibleBlock,
+    ReversibleSequential,
+)
+
+State = list[Tensor]
+
+
+def sequence(trace: Trace, module: ReversibleSequential, x: Tensor) -> Tensor:
+    """Pass `x` through the layers, noting each run of invertible layers as one entry and ordinary modules as usual."""
+    layers = list(module)
+    while layers:
+        run: list[InvertibleLayer] = []
+        while layers and isinstance(layers[0], InvertibleLayer):
+            run.append(layers.pop(0))
+        if run:
+            x = _noisy_run(trace, run, x) if module.reconstruction == "noisy" else _ideal_run(trace, run, x)
+        else:
+            x = layers.pop(0)(x)
+    return x
+
+
+def _noisy_run(trace: Trace, run: list[InvertibleLayer], x: Tensor) -> Tensor:
+    """One state kept, its gradient, and the layer that needs most besides (the local bottleneck of section 3.4)."""
+    parts = max(layer.parts for layer in run)
+    most = 0
+    for layer in run:
+        most = max(most, hidden(layer, trace, x, parts))
+        _, x = trace.inside(layer, x)
+    trace.note(Entry((x,), gradient=size(x), hidden=most))
+    return x
+
+
+@singledispatch
+def hidden(layer: nn.Module, trace: Trace, x: Tensor, parts: int) -> int:
+    """Bytes that retracing `layer` needs besides the state, like `x` and in `parts` channel parts, and its gradient.
+
+    None: it writes its input over its output, as batch norm, activations and (slice by slice) convolutions do.
+    """
+    return 0
+
+
+@hidden.register(ChannelPooling)
+@hidden.register(BatchPooling)
+def _(layer: nn.Module, trace: Trace, x: Tensor, parts: int) -> int:
+    """Pixels move from one buffer into another, one part at a time."""
+    return size(x) // parts
+
+
+@hidden.register
+def _(layer: InvertibleChain, trace: Trace, x: Tensor, parts: int) -> int:
+    most = 0
+    for each in layer.layers:
+        most = max(most, hidden(each, trace, x, parts))
+        _, x = trace.inside(each, x)
+    return most
+
+
+@hidden.register
+def _(layer: ReversibleBlock, trace: Trace, x: Tensor, parts: int) -> int:
+    """F and G are treated one after the other: the larger counts.
+
+    Invertible (hybrid, section 4.2): F's output, recomputed and then inverted in place, and its gradient, each half a
+    state. Ordinary (section 3.4): all that F stores (eq. 6), its input left out, which is part of the state, and the
+    gradient inside it (eq. 9).
+    """
+    half = _half(x)
+    needs = []
+    for branch in (layer.f, layer.g):
+        if isinstance(branch, InvertibleLayer):
+            needs.append(2 * size(half) + hidden(branch, trace, half, parts // 2))
+        else:
+            entries, _ = trace.inside(branch, half)
+            stored = storage_bytes((kept for entry in entries for kept in entry.kept), but=[half])
+            needs.append(stored + last_gradient(entries))
+    return max(needs)
+
+
+def _ideal_run(trace: Trace, run: list[InvertibleLayer], x: Tensor) -> Tensor:
+    parts = max(layer.parts for layer in run)
+    state = [torch.empty_like(part) for part in x.chunk(parts, dim=1)]
+    kept: list[Tensor] = []
+    for layer in run:
+        state = store(layer, trace, state, kept)
+    x = torch.cat(state, dim=1)
+    trace.note(Entry(tuple(kept), gradient=size(x)))
+    return x
+
+
+@singledispatch
+def store(layer: nn.Module, trace: Trace, state: State, kept: list[Tensor]) -> State:
+    """Append to `kept` what autograd stores for `layer` applied to `state`; returns the state after it.
+
+    This rule is batch norm's: the input is stored, and the output is new.
+    """
+    kept += state
+    return [torch.empty_like(part) for part in state]
+
+
+@store.register
+def _(layer: InvertibleLeakyReLU, trace: Trace, state: State, kept: list[Tensor]) -> State:
+    """Its input, which in place has become its output: half of that is a convolution's input and kept anyway."""
+    kept += state
+    return state if layer.inplace else [torch.empty_like(part) for part in state]
+
+
+@store.register(ChannelPooling)
+@store.register(BatchPooling)
+def _(layer: ChannelPooling | BatchPooling, trace: Trace, state: State, kept: list[Tensor]) -> State:
+    return [layer.arrange(part) for part in state]
+
+
+@store.register
+def _(layer: InvertibleConv2d, trace: Trace, state: State, kept: list[Tensor]) -> State:
+    """The input of each of the two convolutions: the second half of x, and the first half of y."""
+    middle = len(state) // 2
+    output = [torch.empty_like(part) for part in state]
+    kept += state[middle:] + output[:middle]
+    return output
+
+
+@store.register
+def _(layer: InvertibleChain, trace: Trace, state: State, kept: list[Tensor]) -> State:
+    for each in layer.layers:
+        state = store(each, trace, state, kept)
+    return state
+
+
+@store.register
+def _(layer: ReversibleBlock, trace: Trace, state: State, kept: list[Tensor]) -> State:
+    """All that F stores of the second half of x, and G of the first half of y."""
+    middle = len(state) // 2
+    output = [torch.empty_like(part) for part in state]
+    for branch, source in ((layer.f, state[middle:]), (layer.g, output[:middle])):
+        if isinstance(branch, InvertibleLayer):
+            store(branch, trace, source, kept)
+        else:
+            entries, _ = trace.inside(branch, source[0] if len(source) == 1 else torch.cat(source, dim=1))
+            kept += [tensor for entry in entries for tensor in entry.kept]
+    return output
+
+
+def _half(x: Tensor) -> Tensor:
+    """A new tensor like half of the channels of `x`."""
+    return torch.empty_like(x[:, : x.shape[1] // 2])
