@@ -12,7 +12,7 @@ REVERSIBLE = ("revnet", "irevnet", "layerwise", "hybrid")
 def slope(name: str, reconstruction: str, depths: tuple[int, ...]) -> float:
     torch.manual_seed(0)
     model = build(name, reconstruction, initial_channels=8, depths=depths)
-    return bytes_per_pixel([measure_peak(model, batch_size, image_size=32) for batch_size in (8, 16)])
+    return bytes_per_pixel([measure_peak(model, batch_size, image_size=16) for batch_size in (4, 8)])
 
 
 @pytest.mark.parametrize("name", REVERSIBLE)
