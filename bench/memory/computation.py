@@ -9,9 +9,9 @@ from bench.reversible import InvertibleLayer, ReversibleBlock, ReversibleSequent
 def forward_equivalents(network: nn.Module) -> float:
     """1 for the forward pass, 2 for the gradients of activations and of weights, and what is recomputed.
 
-    1 more where inputs are restored or recomputed once (noisy revnet, irevnet and layerwise; checkpointing); 2 more in a
-    noisy hybrid, which recomputes F's output to undo the block and then inverts F layer by layer. This is the paper's
-    count, as if every layer of the network were recomputed; ordinary down-sampling, stem and head are not.
+    1 more where inputs are restored or recomputed once (noisy revnet, irevnet and layerwise; checkpointing); 2 more
+    in a noisy hybrid, which recomputes F's output to undo the block and then inverts F layer by layer. This is the
+    paper's count, as if every layer of the network were recomputed; ordinary down-sampling, stem and head are not.
     """
     return 3.0 + (1 if isinstance(network, CheckpointedResNet18) else _recomputations(network))
 

@@ -75,7 +75,7 @@ class PixelCost:
 
 
 def pixel_cost(network: nn.Module | str, image_size: int = 32, in_channels: int = 3, **arguments: Any) -> PixelCost:
-    """Theory for a network, or for the architecture of that name built with `arguments` (see `bench.architectures.build`).
+    """Theory for a network, or for the architecture of that name, built with `arguments`.
 
     A checkpointed ResNet keeps each block's input, and one block's inside at a time. An offloaded one is described on
     the device that it leaves: it holds the one tensor that is fetched back (on a CPU nothing leaves, and what is

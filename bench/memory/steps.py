@@ -1,0 +1,81 @@
+"""Time of a training step: several networks in one process, interleaved, so that all meet the same machine."""
+
+import gc
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy
+import torch
+from scipy.stats import bootstrap
+from torch import nn
+
+from bench.errors import InputError
+from bench.memory.peak import make_optimizer, random_batch, training_step
+
+WARM_UP = 2  # steps of each network before the first round: memory is mapped and kernels are chosen by then
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Median of paired ratios, and the bounds of its 95 % bootstrap interval."""
+
+    median: float
+    low: float
+    high: float
+
+
+def time_steps(
+    networks: Mapping[str, nn.Module],
+    batch_size: int,
+    image_size: int,
+    rounds: int,
+    in_channels: int = 3,
+    classes: int = 10,
+    device: str | torch.device = "cpu",
+    seed: int = 0,
+) -> dict[str, list[float]]:
+    """Seconds of one training step (forward, backward, optimizer) of each network, one number a round.
+
+    In every round each network is timed once, in an order drawn anew: a slower moment of the machine meets them all,
+    and numbers of one round may be compared. Random images (N, in_channels, H, W); the weights keep their values. For
+    comparable times on a CPU the process must keep freed memory (`bench.training.allocator`).
+    """
+    if rounds < 1 or batch_size < 1:
+        raise InputError(f"Timing needs at least one round and one image, not {rounds} rounds of {batch_size} images.")
+    device = torch.device(device)
+    images, labels = random_batch(batch_size, image_size, in_channels, classes, device)
+    optimizers = {name: make_optimizer(model.to(device).train()) for name, model in networks.items()}
+    for name, model in networks.items():
+        for _ in range(WARM_UP):
+            training_step(model, optimizers[name], images, labels)
+            optimizers[name].zero_grad(set_to_none=True)
+    order, generator = list(networks), random.Random(seed)
+    seconds: dict[str, list[float]] = {name: [] for name in networks}
+    gc.collect()
+    for _ in range(rounds):
+        generator.shuffle(order)
+        for name in order:
+            start = _now(device)
+            training_step(networks[name], optimizers[name], images, labels)
+            seconds[name].append(_now(device) - start)
+            # Gradients of a network that waits would be in the way of the others.
+            optimizers[name].zero_grad(set_to_none=True)
+    return seconds
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def paired_ratio(seconds: Sequence[float], reference: Sequence[float]) -> Ratio:
+    """`seconds` relative to `reference`, round by round. One round has no interval: its bounds are its ratio."""
+    ratios = numpy.divide(seconds, reference)
+    median = float(numpy.median(ratios))
+    if len(ratios) < 2:
+        return Ratio(median, median, median)
+    interval = bootstrap((ratios,), numpy.median, method="percentile", rng=numpy.random.default_rng(0))
+    return Ratio(median, float(interval.confidence_interval.low), float(interval.confidence_interval.high))

@@ -1,0 +1,83 @@
+"""Timing of steps: pairing, order, ratios and their intervals."""
+
+import time
+
+import pytest
+import torch
+from torch import nn
+
+from bench.errors import InputError
+from bench.memory.steps import WARM_UP, paired_ratio, time_steps
+from bench.memory.steps_command import RESNET18, compared
+
+
+class _Slow(nn.Module):
+    """Sleeps in its forward pass, and writes its name down."""
+
+    def __init__(self, name: str, seconds: float, calls: list[str]) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3 * 4 * 4, 10)
+        self.name, self.seconds, self.calls = name, seconds, calls
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.calls.append(self.name)
+        time.sleep(self.seconds)
+        return self.linear(images.flatten(1))
+
+
+def test_every_network_is_timed_once_a_round_in_changing_order():
+    calls: list[str] = []
+    networks = {name: _Slow(name, 0.0, calls) for name in ("a", "b", "c")}
+    seconds = time_steps(networks, batch_size=2, image_size=4, rounds=6)
+    assert {name: len(times) for name, times in seconds.items()} == {"a": 6, "b": 6, "c": 6}
+    timed = calls[3 * WARM_UP :]
+    orders = [tuple(timed[start : start + 3]) for start in range(0, len(timed), 3)]
+    assert all(sorted(order) == ["a", "b", "c"] for order in orders)
+    assert len(set(orders)) > 1
+
+
+def test_a_slower_step_has_a_larger_ratio():
+    networks = {"fast": _Slow("fast", 0.01, []), "slow": _Slow("slow", 0.04, [])}
+    seconds = time_steps(networks, batch_size=2, image_size=4, rounds=5)
+    ratio = paired_ratio(seconds["slow"], seconds["fast"])
+    assert min(seconds["slow"]) >= 0.04
+    assert ratio.median > 1.5
+
+
+def test_weights_and_gradients_are_left_as_they_were():
+    network = _Slow("only", 0.0, [])
+    before = network.linear.weight.clone()
+    time_steps({"only": network}, batch_size=2, image_size=4, rounds=1)
+    assert torch.equal(network.linear.weight, before)
+    assert network.linear.weight.grad is None
+
+
+def test_ratios_are_paired_by_round():
+    """The machine is ten times slower in the second round; the pairs do not notice."""
+    ratio = paired_ratio([2.0, 20.0, 2.0], [1.0, 10.0, 1.0])
+    assert (ratio.median, ratio.low, ratio.high) == (2.0, 2.0, 2.0)
+
+
+def test_the_interval_holds_the_median():
+    ratio = paired_ratio([1.0, 1.5, 1.2, 1.4, 1.3], [1.0] * 5)
+    assert ratio.median == 1.3
+    assert 1.0 <= ratio.low < ratio.median < ratio.high <= 1.5
+    single = paired_ratio([3.0], [2.0])
+    assert single.median == single.low == single.high == 1.5
+
+
+def test_what_is_compared_with_what():
+    found = compared({"ideal": [1.0, 2.0], "noisy": [2.0, 4.0]})
+    assert found["seconds"] == {"ideal": [1.0, 2.0], "noisy": [2.0, 4.0]}
+    assert found["ratio_to_ideal"]["noisy"]["median"] == 2
+    assert "ratio_to_resnet18" not in found
+    baseline = compared({"ideal": [3.0, 3.0], RESNET18: [2.0, 2.0]})
+    assert baseline["seconds"] == {"ideal": [3.0, 3.0]}
+    assert baseline["ratio_to_ideal"] == {}
+    assert baseline["ratio_to_resnet18"]["median"] == 1.5
+    assert compared({"noisy": [1.0]})["ratio_to_ideal"] == {}
+
+
+def test_bad_input_is_refused():
+    with pytest.raises(InputError, match="at least one round"):
+        time_steps({}, batch_size=2, image_size=4, rounds=0)
