@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     from bench.training.settings import set_determinism, set_precision, set_threads
 
     config = configuration.load(arguments.config)
-    table_batch = arguments.batch_size or config["memory"]["table_batch_size"]
+    table_batch = config["memory"]["table_batch_size"] if arguments.batch_size is None else arguments.batch_size
     if table_batch < 1:
         raise InputError(f"--batch-size is {table_batch}; it must be 1 or more.")
     architecture, reconstruction = arguments.architecture, arguments.reconstruction

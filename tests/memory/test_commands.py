@@ -1,0 +1,91 @@
+"""`python -m bench memory` and `python -m bench steps` on the smoke scale: records, and bad input."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from bench.configuration import load
+from bench.training.network import network
+
+from bench import plan
+from bench.__main__ import main
+from bench.memory.cost_model import pixel_cost
+from bench.records import read_record
+
+
+@pytest.fixture(autouse=True)
+def same_process(monkeypatch):
+    """What the commands set for their process is put back, as the tests share one."""
+    deterministic, threads = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
+    monkeypatch.setattr("bench.training.allocator.set_allocator", lambda device, capped: "default")
+    yield
+    torch.use_deterministic_algorithms(deterministic)
+    torch.set_num_threads(threads)
+
+
+CONFIG = Path(__file__).parents[2] / "config" / "smoke.yaml"
+
+
+def command(step: str, architecture: str, output: Path, *more: str) -> int:
+    words = [step, "--config", str(CONFIG), "--architecture", architecture, "--output", str(output), "--device", "cpu"]
+    return main([*words, *more])
+
+
+def test_memory_record(tmp_path):
+    output = tmp_path / "memory" / "layerwise-noisy.json"
+    assert command("memory", "layerwise", output, "--reconstruction", "noisy", "--batch-size", "12") == 0
+    record, config = read_record(output), load(CONFIG)
+    model, shape = network(config, "layerwise", "noisy")
+    size = config["data"]["image_size"]
+    cost = pixel_cost(model, image_size=size)
+    assert record["kind"] == "memory"
+    assert record["settings"]["parameters"] == shape.parameters
+    assert record["theory"]["bytes_per_pixel"] == cost.total
+    assert record["theory"]["batch_bytes"] == {"12": cost.batch_bytes(12, size, size)}
+    assert record["theory"]["forward_equivalents"] == 4
+    measured = record["measured"]
+    assert [peak["batch_size"] for peak in measured["peaks"]] == config["memory"]["batch_sizes"]
+    for peak in measured["peaks"]:
+        assert sum(peak["categories"].values()) == peak["peak_bytes"]
+        assert peak["categories"]["weights"] == 4 * shape.parameters
+    assert measured["table_batch_size"] == 12
+    assert measured["table_peak_bytes"] > max(peak["peak_bytes"] for peak in measured["peaks"])
+    assert measured["bytes_per_pixel"] > cost.total
+    assert record["digest"]["key"] == plan.memory_key(config, "layerwise", "noisy")
+
+
+def test_steps_record_of_an_architecture(tmp_path):
+    output = tmp_path / "steps" / "layerwise.json"
+    assert command("steps", "layerwise", output) == 0
+    record, config = read_record(output), load(CONFIG)
+    repeats = config["steps"]["repeats"]
+    assert {name: len(times) for name, times in record["seconds"].items()} == {"ideal": repeats, "noisy": repeats}
+    ratio = record["ratio_to_ideal"]["noisy"]
+    assert 0 < ratio["low"] <= ratio["median"] <= ratio["high"]
+    assert record["digest"]["key"] == plan.steps_key(config, "layerwise")
+    assert "ratio_to_resnet18" not in record
+
+
+def test_steps_record_of_a_baseline(tmp_path):
+    output = tmp_path / "steps" / "checkpointing.json"
+    assert command("steps", "checkpointing", output) == 0
+    record = read_record(output)
+    assert list(record["seconds"]) == ["ideal"]
+    assert record["ratio_to_ideal"] == {}
+    assert record["ratio_to_resnet18"]["median"] > 0
+    assert len(record["resnet18_seconds"]) == len(record["seconds"]["ideal"])
+
+
+@pytest.mark.parametrize("step", ["memory", "steps"])
+def test_an_unknown_architecture_is_refused(step, tmp_path, capsys):
+    output = tmp_path / "record.json"
+    assert command(step, "resnet19", output) == 2
+    assert "choose one of" in capsys.readouterr().err
+    assert not output.exists()
+
+
+def test_a_batch_of_nothing_is_refused(tmp_path, capsys):
+    output = tmp_path / "record.json"
+    assert command("memory", "resnet18", output, "--batch-size", "0") == 2
+    assert "--batch-size is 0" in capsys.readouterr().err
+    assert not output.exists()
