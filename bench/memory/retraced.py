@@ -1,8 +1,8 @@
 """What a `ReversibleSequential` holds: one rule for each kind of layer, in each reconstruction.
 
 Noisy: a run of invertible layers keeps its output (the state). In the backward pass it holds the state, the state's
-gradient and what the layer in work needs besides (`hidden`). Convolutions work slice by slice, so their temporaries
-do not grow with the batch: they count nothing per pixel.
+gradient and what the layer in work needs besides (`hidden`). Convolutions and poolings work slice by slice, so their
+temporaries do not grow with the batch: they count nothing per pixel.
 
 Ideal: every layer keeps what ordinary autograd stores for it: a coupling the inputs of its two convolutions, batch
 norm its input, the activation its output.
@@ -10,6 +10,7 @@ norm its input, the activation its output.
 Ordinary modules between invertible ones (stem, down-sampling, head) store their inputs in either reconstruction.
 """
 
+from collections.abc import Iterable
 from functools import singledispatch
 
 import torch
@@ -46,42 +47,37 @@ def sequence(trace: Trace, module: ReversibleSequential, x: Tensor) -> Tensor:
 
 def _noisy_run(trace: Trace, run: list[InvertibleLayer], x: Tensor) -> Tensor:
     """One state kept, its gradient, and the layer that needs most besides (the local bottleneck of section 3.4)."""
-    parts = max(layer.parts for layer in run)
-    most = 0
-    for layer in run:
-        most = max(most, hidden(layer, trace, x, parts))
-        _, x = trace.inside(layer, x)
+    most, x = _most_hidden(run, trace, x)
     trace.note(Entry((x,), gradient=size(x), hidden=most))
     return x
 
 
-@singledispatch
-def hidden(layer: nn.Module, trace: Trace, x: Tensor, parts: int) -> int:
-    """Bytes that retracing `layer` needs besides the state, like `x` and in `parts` channel parts, and its gradient.
+def _most_hidden(layers: Iterable[nn.Module], trace: Trace, x: Tensor) -> tuple[int, Tensor]:
+    """(`hidden` of the layer that needs most, the output of all)."""
+    most = 0
+    for layer in layers:
+        most = max(most, hidden(layer, trace, x))
+        _, x = trace.inside(layer, x)
+    return most, x
 
-    None: it writes its input over its output, as batch norm, activations and (slice by slice) convolutions do.
+
+@singledispatch
+def hidden(layer: nn.Module, trace: Trace, x: Tensor) -> int:
+    """Bytes that retracing `layer` needs besides the state, which is like `x`, and the state's gradient.
+
+    None: it writes its input over its output. Batch norm and activations do, and, slice by slice, convolutions and
+    poolings.
     """
     return 0
 
 
-@hidden.register(ChannelPooling)
-@hidden.register(BatchPooling)
-def _(layer: nn.Module, trace: Trace, x: Tensor, parts: int) -> int:
-    """Pixels move from one buffer into another, one part at a time."""
-    return size(x) // parts
+@hidden.register
+def _(layer: InvertibleChain, trace: Trace, x: Tensor) -> int:
+    return _most_hidden(layer.layers, trace, x)[0]
 
 
 @hidden.register
-def _(layer: InvertibleChain, trace: Trace, x: Tensor, parts: int) -> int:
-    most = 0
-    for each in layer.layers:
-        most = max(most, hidden(each, trace, x, parts))
-        _, x = trace.inside(each, x)
-    return most
-
-
-@hidden.register
-def _(layer: ReversibleBlock, trace: Trace, x: Tensor, parts: int) -> int:
+def _(layer: ReversibleBlock, trace: Trace, x: Tensor) -> int:
     """F and G are treated one after the other: the larger counts.
 
     Invertible (hybrid, section 4.2): F's output, recomputed and then inverted in place, and its gradient, each half a
@@ -92,7 +88,7 @@ def _(layer: ReversibleBlock, trace: Trace, x: Tensor, parts: int) -> int:
     needs = []
     for branch in (layer.f, layer.g):
         if isinstance(branch, InvertibleLayer):
-            needs.append(2 * size(half) + hidden(branch, trace, half, parts // 2))
+            needs.append(2 * size(half) + hidden(branch, trace, half))
         else:
             entries, _ = trace.inside(branch, half)
             stored = storage_bytes((kept for entry in entries for kept in entry.kept), but=[half])
