@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 from bench.configuration import load
-from bench.training.network import network
 
 from bench import plan
 from bench.__main__ import main
 from bench.memory.cost_model import pixel_cost
 from bench.records import read_record
+from bench.training.network import network
 
 
 @pytest.fixture(autouse=True)
