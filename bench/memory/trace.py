@@ -89,10 +89,10 @@ def traced(
 
     `rules`: module name -> the rule to apply in place of that module. The model itself is left alone.
     """
-    with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
-        trace = Trace()
-        shadow = nn.Sequential(_without_values(model)).train()
-        trace.watch(shadow)
+    mode = FakeTensorMode(allow_non_fake_inputs=True)
+    trace, shadow = Trace(), nn.Sequential(_without_values(model, mode)).train()
+    trace.watch(shadow)
+    with mode, torch.no_grad():
         for name, rule in rules.items():
             target = ".".join(["0", name] if name else ["0"])
             shadow.set_submodule(target, _StandIn(shadow.get_submodule(target), trace, rule))
@@ -101,11 +101,12 @@ def traced(
         yield trace, batch
 
 
-def _without_values(model: nn.Module) -> nn.Module:
-    """A copy whose parameters and buffers are fake tensors."""
-    # deepcopy looks an object's copy up by its id first: so it takes these and copies no values.
-    memo = {id(tensor): nn.Parameter(_empty(tensor)) for tensor in model.parameters()}
-    memo |= {id(tensor): _empty(tensor) for tensor in model.buffers()}
+def _without_values(model: nn.Module, mode: FakeTensorMode) -> nn.Module:
+    """A copy whose parameters and buffers are fake tensors on the CPU, wherever the model is."""
+    # deepcopy takes the copy that it finds under an object's id, so no values are copied.
+    with mode:
+        memo: dict[int, Tensor] = {id(each): nn.Parameter(_empty(each)) for each in model.parameters()}
+        memo |= {id(each): _empty(each) for each in model.buffers()}
     return copy.deepcopy(model, memo)
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from bench.configuration import load
 
 from bench import plan
 from bench.__main__ import main
+from bench.configuration import load
 from bench.memory.cost_model import pixel_cost
 from bench.records import read_record
 from bench.training.network import network

@@ -58,6 +58,13 @@ def test_the_network_is_left_alone():
     assert type(network[0].weight) is nn.Parameter
 
 
+def test_a_network_that_was_trained_has_the_same_theory():
+    network = build("hybrid", "noisy", initial_channels=8, depths=(1, 1))
+    before = pixel_cost(network)
+    measure_peak(network, batch_size=2, image_size=16)
+    assert pixel_cost(network) == before
+
+
 def _norm_and_activation(channels: int) -> list[nn.Module]:
     return [InvertibleBatchNorm2d(channels), InvertibleLeakyReLU(inplace=True)]
 
