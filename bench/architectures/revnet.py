@@ -4,8 +4,9 @@ from torch import nn
 
 from bench.architectures.registry import register
 from bench.architectures.search import StageWidths
+from bench.architectures.trunk import stem
 from bench.errors import InputError
-from bench.reversible import GlobalPooling, ReversibleBlock, ReversibleSequential
+from bench.reversible import GlobalPooling, InvertibleBatchNorm2d, ReversibleBlock, ReversibleSequential
 
 
 @register(
@@ -30,7 +31,7 @@ def revnet(
     widths = tuple(initial_channels * 2**stage for stage in range(len(depths))) if widths is None else widths
     if len(widths) != len(depths) or any(width % 2 for width in widths):
         raise InputError(f"revnet: depths {depths} need {len(depths)} even widths, not {widths}.")
-    layers: list[nn.Module] = [*convolution(in_channels, initial_channels, 1), nn.ReLU(inplace=True)]
+    layers: list[nn.Module] = [stem(in_channels, initial_channels), InvertibleBatchNorm2d(initial_channels)]
     channels = initial_channels
     for stage, (depth, width) in enumerate(zip(depths, widths, strict=True)):
         if stage or width != channels:

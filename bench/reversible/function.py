@@ -4,12 +4,13 @@ import contextlib
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from bench.reversible.chain import InvertibleChain
 from bench.reversible.layer import State, join, split
 from bench.reversible.pooling import GlobalPooling
+from bench.reversible.slices import batch_slices
 
 
 class Retraced(torch.autograd.Function):
@@ -72,16 +73,19 @@ def _take_state(ctx: Any) -> State:
     return [part.clone() for part in kept] if graph_stays else kept
 
 
-def _pull_back_readout(readout: nn.Module, state: State, grad_output: Tensor) -> State:
-    """The gradient of each part from the gradient of the pooled channels, one part at a time."""
-    grads = []
-    for part, grad_pooled in zip(state, grad_output.split([part.shape[1] for part in state], dim=1), strict=True):
-        leaf = part.detach().requires_grad_()
-        with torch.enable_grad():
-            pooled = readout(leaf)
-        (grad,) = torch.autograd.grad(pooled, leaf, grad_pooled)
-        # Pooling's gradient may be one number expanded over all pixels; retracing writes into it.
-        grads.append(torch.empty_like(part).copy_(grad))
+def _pull_back_readout(readout: GlobalPooling, state: State, grad_output: Tensor) -> State:
+    """The gradient of each part from the gradient of the pooled channels, one slice of the batch at a time."""
+    grads = [torch.empty_like(part) for part in state]
+    group = readout.images_per_group
+    for part, grad, grad_pooled in zip(
+        state, grads, grad_output.split([part.shape[1] for part in state], dim=1), strict=True
+    ):
+        for s in batch_slices(part.unflatten(0, (-1, group))):
+            images = slice(s.start * group, s.stop * group)
+            leaf = part[images].detach().requires_grad_()
+            with torch.enable_grad():
+                pooled = readout(leaf)
+            grad[images] = torch.autograd.grad(pooled, leaf, grad_pooled[s])[0]
     return grads
 
 

@@ -86,7 +86,7 @@ def _in_place(x: Tensor, move: Callable[[Tensor], Tensor], group: int) -> Tensor
     empty = torch.empty(images * (x.shape[0] // group), *shape, device="meta")
     strides = empty.to(memory_format=memory_format(x)).stride()
     y = x.as_strided(empty.shape, strides)
-    for s in batch_slices(x.view(-1, group, *x.shape[1:]) if group > 1 else x):
+    for s in batch_slices(x.unflatten(0, (-1, group))):
         y[s.start * images : s.stop * images] = move(x[s.start * group : s.stop * group])
     return y
 
