@@ -87,7 +87,10 @@ def _in_place(x: Tensor, move: Callable[[Tensor], Tensor], group: int) -> Tensor
     strides = empty.to(memory_format=memory_format(x)).stride()
     y = x.as_strided(empty.shape, strides)
     for s in batch_slices(x.unflatten(0, (-1, group))):
-        y[s.start * images : s.stop * images] = move(x[s.start * group : s.stop * group])
+        cells = x[s.start * group : s.stop * group]
+        moved = move(cells)
+        # Where a rearrangement is the identity in memory (2x2 pixels pooled to one), torch returns a view.
+        y[s.start * images : s.stop * images] = moved.clone() if moved.data_ptr() == cells.data_ptr() else moved
     return y
 
 
