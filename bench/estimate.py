@@ -1,0 +1,110 @@
+"""How long the jobs of a scale may take: from earlier runs on this hardware where there are any, else from counts.
+
+A job is taken to last its floating-point operations, counted by PyTorch on one training step of the very network, divided
+by a rate. Earlier records give the rate; without any, a rate that common hardware reaches on small convolutions is assumed,
+and the answer is an order of magnitude.
+"""
+
+import functools
+import statistics
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+from bench.configuration import Configuration
+from bench.errors import InputError
+from bench.jobs import Job
+from bench.plan import device_entry
+from bench.provenance import hardware
+from bench.records import read_record
+from bench.training.device import torch_device
+from bench.training.network import network
+
+# Operations a second that are assumed without earlier runs, by kind of device.
+ASSUMED_RATES = {"cpu": 3e10, "cuda": 5e12}
+# A process and its imports, in seconds.
+START_S = 4.0
+# Training images of the data sets when all are used; where it is not known, as many as CIFAR-10 has.
+TRAINING_IMAGES = {"digits": 1437, "fashion-mnist": 60_000}
+OTHER_TRAINING_IMAGES = 50_000
+
+# (kind of device, architecture, reconstruction)
+Network = tuple[str, str, str]
+
+
+class Estimator:
+    """Seconds of jobs of `configuration`; the records in `results` are read once."""
+
+    def __init__(self, configuration: Configuration, results: Path) -> None:
+        self.configuration = configuration
+        self._rates = self._recorded_rates(results)
+
+    @property
+    def basis(self) -> str:
+        """What the estimate rests on, as a clause."""
+        if self._rates:
+            return "from earlier runs on this hardware"
+        return "from counted operations only: it may be wrong by a factor of three"
+
+    def seconds(self, job: Job) -> float:
+        """Estimated seconds of one job, its start included."""
+        kind = torch_device(job.device).type
+        return START_S + sum(
+            self._images(job) * self._operations(job.architecture, reconstruction)
+            / self._rate((kind, job.architecture, reconstruction))
+            for reconstruction in job.reconstructions
+        )
+
+    def _images(self, job: Job) -> int:
+        """Images that go through a training step of each reconstruction of the job."""
+        configuration = self.configuration
+        if job.run:
+            epochs = device_entry(configuration, job.run.device)["epochs"] or configuration["training"]["epochs"]
+            data = configuration["data"]
+            return epochs * (data["train_images"] or TRAINING_IMAGES.get(data["name"], OTHER_TRAINING_IMAGES))
+        if job.kind == "memory":
+            return sum(configuration["memory"]["batch_sizes"]) + configuration["memory"]["table_batch_size"]
+        return configuration["steps"]["batch_size"] * (configuration["steps"]["repeats"] + 1)
+
+    @functools.cache  # noqa: B019 (an estimator lives as long as the process)
+    def _operations(self, architecture: str, reconstruction: str) -> float:
+        """Floating-point operations of a training step an image, whatever is recomputed included."""
+        model, _ = network(self.configuration, architecture, reconstruction)
+        size = self.configuration["data"]["image_size"]
+        images = torch.zeros(2, self.configuration["in_channels"], size, size)
+        with FlopCounterMode(display=False) as counter:
+            functional.cross_entropy(model(images), torch.zeros(2, dtype=torch.int64)).backward()
+        return counter.get_total_flops() / len(images)
+
+    def _rate(self, network: Network) -> float:
+        known = self._rates.get(network) or [rate for key, rates in self._rates.items() if key[0] == network[0] for rate in rates]
+        return statistics.median(known) if known else ASSUMED_RATES[network[0]]
+
+    def _recorded_rates(self, results: Path) -> dict[Network, list[float]]:
+        """Operations a second of earlier runs of this scale, start and evaluation counted as training."""
+        rates: dict[Network, list[float]] = {}
+        for record in _finished_runs(results):
+            settings = record["settings"]
+            key = (settings["device_type"], settings["architecture"], settings["reconstruction"])
+            if key[1] in self.configuration["architectures"]:
+                images = settings["train_images"] * len(record["history"])
+                rates.setdefault(key, []).append(images * self._operations(*key[1:]) / record["seconds"]["everything"])
+        return rates
+
+
+def _finished_runs(results: Path) -> Iterable[dict[str, Any]]:
+    """The records of runs that came to their end on this machine's hardware."""
+    here: dict[str, str] = {}
+    for path in sorted(results.glob("runs/*/record.json")):
+        try:
+            record = read_record(path)
+            kind = record["settings"]["device_type"]
+            here.setdefault(kind, hardware(torch_device(kind))["device"])
+            if record["outcome"]["status"] in ("ok", "below-target") and record["hardware"]["device"] == here[kind]:
+                yield record
+        except (InputError, KeyError, TypeError):
+            continue  # what is broken is reported by the tables, and no ground for an estimate
