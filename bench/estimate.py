@@ -13,7 +13,8 @@ from typing import Any
 
 import torch
 from torch.nn import functional
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from bench.configuration import Configuration
 from bench.errors import InputError
@@ -76,9 +77,9 @@ class Estimator:
         model, _ = network(self.configuration, architecture, reconstruction)
         size = self.configuration["data"]["image_size"]
         images = torch.zeros(2, self.configuration["in_channels"], size, size)
-        with FlopCounterMode(display=False) as counter:
+        with _OperationCounter() as counter:
             functional.cross_entropy(model(images), torch.zeros(2, dtype=torch.int64)).backward()
-        return counter.get_total_flops() / len(images)
+        return counter.operations / len(images)
 
     def _rate(self, network: Network) -> float:
         known = self._rates.get(network) or [rate for key, rates in self._rates.items() if key[0] == network[0] for rate in rates]
@@ -96,15 +97,34 @@ class Estimator:
         return rates
 
 
+class _OperationCounter(TorchDispatchMode):
+    """Counts the floating-point operations of convolutions and matrix products, by PyTorch's own table.
+
+    PyTorch's `FlopCounterMode` does so too, but its account by module fails where a backward pass runs another.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        count = flop_registry.get(func.overloadpacket)
+        if count:
+            self.operations += count(*args, **(kwargs or {}), out_val=result)
+        return result
+
+
 def _finished_runs(results: Path) -> Iterable[dict[str, Any]]:
     """The records of runs that came to their end on this machine's hardware."""
-    here: dict[str, str] = {}
+    here: dict[str, dict[str, Any]] = {}
     for path in sorted(results.glob("runs/*/record.json")):
         try:
             record = read_record(path)
             kind = record["settings"]["device_type"]
-            here.setdefault(kind, hardware(torch_device(kind))["device"])
-            if record["outcome"]["status"] in ("ok", "below-target") and record["hardware"]["device"] == here[kind]:
+            here.setdefault(kind, hardware(torch_device(kind)))
+            same = all(record["hardware"][part] == here[kind][part] for part in ("cpu", "gpu"))
+            if same and record["outcome"]["status"] in ("ok", "below-target"):
                 yield record
         except (InputError, KeyError, TypeError):
             continue  # what is broken is reported by the tables, and no ground for an estimate

@@ -23,6 +23,16 @@ class Job:
     run: plan.Run | None = None  # of a training run
 
     @property
+    def arguments(self) -> str:
+        """What tells this job from the others of its kind, as arguments of `python -m bench <kind>`."""
+        words = f"--architecture {self.architecture}"
+        if self.run:
+            return f"{words} --reconstruction {self.run.reconstruction} --device {self.run.device} --seed {self.run.seed}"
+        if self.kind == "memory":
+            words += f" --reconstruction {self.reconstructions[0]}"
+        return f"{words} --device {self.device}"
+
+    @property
     def state(self) -> str:
         """`done`, `missing`, `stale` (made with other settings or other code) or `broken` (not readable)."""
         if not self.record.exists():

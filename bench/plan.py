@@ -63,6 +63,7 @@ def run_key(configuration: Configuration, run: Run) -> str:
     """Key (12 hexadecimal digits) of a training run's record."""
     device = device_entry(configuration, run.device)
     return _key(
+        "train",
         configuration,
         run.architecture,
         run=[run.reconstruction, run.seed],
@@ -76,6 +77,7 @@ def run_key(configuration: Configuration, run: Run) -> str:
 def memory_key(configuration: Configuration, architecture: str, reconstruction: str) -> str:
     """Key of a memory record."""
     return _key(
+        "memory",
         configuration,
         architecture,
         reconstruction=reconstruction,
@@ -87,6 +89,7 @@ def memory_key(configuration: Configuration, architecture: str, reconstruction: 
 def steps_key(configuration: Configuration, architecture: str) -> str:
     """Key of a record of step times."""
     return _key(
+        "steps",
         configuration,
         architecture,
         reconstructions=configuration["architectures"][architecture]["reconstructions"],
@@ -95,10 +98,10 @@ def steps_key(configuration: Configuration, architecture: str) -> str:
     )
 
 
-def _key(configuration: Configuration, architecture: str, **parts: Any) -> str:
-    """Digest of the code, the network and what else matters; `parts` are JSON values."""
+def _key(kind: str, configuration: Configuration, architecture: str, **parts: Any) -> str:
+    """Digest of the code that a record of `kind` depends on, the network and what else matters (JSON values)."""
     entry = configuration["architectures"][architecture]
     network = {key: entry[key] for key in ("depths", "initial_channels", "options")}
     shared = {key: configuration[key] for key in ("classes", "in_channels", "budget", "threads")}
-    text = json.dumps([code_digest(), architecture, network, shared, parts], sort_keys=True)
+    text = json.dumps([code_digest(kind), architecture, network, shared, parts], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
