@@ -28,7 +28,8 @@ jobs = planned_jobs(settings, RESULTS / choice.scale)
 trainings = {job.name: job for job in jobs if job.kind == "train"}
 measurements = {job.name: job for job in jobs if job.kind == "memory"}
 timings = {job.name: job for job in jobs if job.kind == "steps"}
-# The interpreter that runs Snakemake; with --software-deployment-method, the one of that environment.
+# The interpreter that runs Snakemake; with --software-deployment-method, the one of that environment. It is no parameter
+# of the rules: another place of the same environment must not make every record anew.
 python = "python" if workflow.deployment_settings.deployment_method else sys.executable
 
 
@@ -63,13 +64,12 @@ rule train:
         gpu=1,
         timing=1,
     params:
-        python=python,
         config=choice.path,
         key=lambda wildcards: trainings[wildcards.name].key,
         run=lambda wildcards: trainings[wildcards.name].arguments,
         folder=subpath(output.record, parent=True),
     shell:
-        "{params.python:q} -m bench train --config {params.config} {params.run}"
+        "{python:q} -m bench train --config {params.config} {params.run}"
         " --output {params.folder} --resume > {log} 2>&1"
 
 
@@ -83,12 +83,11 @@ rule memory:
     resources:
         gpu=1,
     params:
-        python=python,
         config=choice.path,
         key=lambda wildcards: measurements[wildcards.name].key,
         run=lambda wildcards: measurements[wildcards.name].arguments,
     shell:
-        "{params.python:q} -m bench memory --config {params.config} {params.run} --output {output.record} > {log} 2>&1"
+        "{python:q} -m bench memory --config {params.config} {params.run} --output {output.record} > {log} 2>&1"
 
 
 rule steps:
@@ -102,12 +101,11 @@ rule steps:
         gpu=1,
         timing=1,
     params:
-        python=python,
         config=choice.path,
         key=lambda wildcards: timings[wildcards.name].key,
         run=lambda wildcards: timings[wildcards.name].arguments,
     shell:
-        "{params.python:q} -m bench steps --config {params.config} {params.run} --output {output.record} > {log} 2>&1"
+        "{python:q} -m bench steps --config {params.config} {params.run} --output {output.record} > {log} 2>&1"
 
 
 # The tables of a whole scale: every record is made first.
@@ -122,12 +120,11 @@ rule collect:
     conda:
         "envs/bench.yaml"
     params:
-        python=python,
         config=choice.path,
         results=RESULTS / choice.scale,
         folder=subpath(output[0], parent=True),
     shell:
-        "{params.python:q} -m bench tables --config {params.config} --results {params.results}"
+        "{python:q} -m bench tables --config {params.config} --results {params.results}"
         " --output {params.folder} > {log} 2>&1"
 
 
@@ -138,10 +135,9 @@ rule tables:
     conda:
         "envs/bench.yaml"
     params:
-        python=python,
         config=choice.path,
         results=RESULTS / choice.scale,
         folder=Path("paper_tables") / choice.scale,
     shell:
-        "{params.python:q} -m bench tables --config {params.config} --results {params.results}"
+        "{python:q} -m bench tables --config {params.config} --results {params.results}"
         " --output {params.folder} 2>&1 | tee {log}"
