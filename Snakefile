@@ -7,6 +7,7 @@
 
 import sys
 from pathlib import Path
+from shlex import quote
 
 from snakemake.exceptions import WorkflowError
 
@@ -16,6 +17,8 @@ from bench.errors import InputError
 from bench.jobs import planned_jobs
 from bench.scales import choose
 
+if set(config) - {"scale"}:
+    raise WorkflowError(f"--config knows only the key scale, not {', '.join(set(config) - {'scale'})}.")
 try:
     choice = choose(str(config.get("scale", "")))
     settings = load(choice.path)
@@ -28,9 +31,10 @@ jobs = planned_jobs(settings, RESULTS / choice.scale)
 trainings = {job.name: job for job in jobs if job.kind == "train"}
 measurements = {job.name: job for job in jobs if job.kind == "memory"}
 timings = {job.name: job for job in jobs if job.kind == "steps"}
-# The interpreter that runs Snakemake; with --software-deployment-method, the one of that environment. It is no parameter
-# of the rules: another place of the same environment must not make every record anew.
-python = "python" if workflow.deployment_settings.deployment_method else sys.executable
+# Steps run in the interpreter that runs Snakemake, or in the environment that Snakemake makes for them. Said here and not
+# as a parameter of the rules: an environment that moved must not make every record anew.
+if not workflow.deployment_settings.deployment_method:
+    shell.prefix(f"export PATH={quote(str(Path(sys.executable).parent))}:$PATH; ")
 
 
 pathvars:
@@ -69,8 +73,7 @@ rule train:
         run=lambda wildcards: trainings[wildcards.name].arguments,
         folder=subpath(output.record, parent=True),
     shell:
-        "{python:q} -m bench train --config {params.config} {params.run}"
-        " --output {params.folder} --resume > {log} 2>&1"
+        "python -m bench train --config {params.config} {params.run}" " --output {params.folder} --resume > {log} 2>&1"
 
 
 rule memory:
@@ -87,7 +90,7 @@ rule memory:
         key=lambda wildcards: measurements[wildcards.name].key,
         run=lambda wildcards: measurements[wildcards.name].arguments,
     shell:
-        "{python:q} -m bench memory --config {params.config} {params.run} --output {output.record} > {log} 2>&1"
+        "python -m bench memory --config {params.config} {params.run} --output {output.record} > {log} 2>&1"
 
 
 rule steps:
@@ -105,7 +108,7 @@ rule steps:
         key=lambda wildcards: timings[wildcards.name].key,
         run=lambda wildcards: timings[wildcards.name].arguments,
     shell:
-        "{python:q} -m bench steps --config {params.config} {params.run} --output {output.record} > {log} 2>&1"
+        "python -m bench steps --config {params.config} {params.run} --output {output.record} > {log} 2>&1"
 
 
 # The tables of a whole scale: every record is made first.
@@ -124,7 +127,7 @@ rule collect:
         results=RESULTS / choice.scale,
         folder=subpath(output[0], parent=True),
     shell:
-        "{python:q} -m bench tables --config {params.config} --results {params.results}"
+        "python -m bench tables --config {params.config} --results {params.results}"
         " --output {params.folder} > {log} 2>&1"
 
 
@@ -139,5 +142,5 @@ rule tables:
         results=RESULTS / choice.scale,
         folder=Path("paper_tables") / choice.scale,
     shell:
-        "{python:q} -m bench tables --config {params.config} --results {params.results}"
+        "python -m bench tables --config {params.config} --results {params.results}"
         " --output {params.folder} 2>&1 | tee {log}"
