@@ -1,4 +1,4 @@
-"""What is said before anything runs: what was found, which scale was chosen and why, how much there is to do, how long."""
+"""What is said before anything runs: what was found, which scale was chosen and why, how much there is to do."""
 
 import sys
 from collections import Counter

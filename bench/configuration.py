@@ -1,7 +1,7 @@
 """Configurations: one YAML file a scale, checked against `config/schema.yaml`, with its defaults filled in.
 
-What a schema cannot say (names that must exist elsewhere in the file, or in a registry) is checked here too. Every fault
-is an `InputError` of one sentence: the file, the key, what was wanted and what is there.
+What a schema cannot say (names that must exist elsewhere in the file, or in a registry) is checked here too. Every
+fault is an `InputError` of one sentence: the file, the key, what was wanted and what is there.
 """
 
 from collections.abc import Collection, Mapping

@@ -1,7 +1,7 @@
 """How long the jobs of a scale may take: from earlier runs on this hardware where there are any, else from counts.
 
-A job is taken to last its floating-point operations, counted by PyTorch on one training step of the very network, divided
-by a rate. Earlier records give the rate; without any, a rate that common hardware reaches on small convolutions is assumed,
+A job is taken to last its floating-point operations, counted on one training step of the very network, divided by a
+rate. Earlier records give the rate; without any, a rate that common hardware reaches on small convolutions is assumed,
 and the answer is an order of magnitude.
 """
 
@@ -53,11 +53,10 @@ class Estimator:
 
     def seconds(self, job: Job) -> float:
         """Estimated seconds of one job, its start included."""
-        kind = torch_device(job.device).type
+        kind, images = torch_device(job.device).type, self._images(job)
         return START_S + sum(
-            self._images(job) * self._operations(job.architecture, reconstruction)
-            / self._rate((kind, job.architecture, reconstruction))
-            for reconstruction in job.reconstructions
+            images * self._operations(job.architecture, each) / self._rate((kind, job.architecture, each))
+            for each in job.reconstructions
         )
 
     def _images(self, job: Job) -> int:
@@ -82,8 +81,10 @@ class Estimator:
         return counter.operations / len(images)
 
     def _rate(self, network: Network) -> float:
-        known = self._rates.get(network) or [rate for key, rates in self._rates.items() if key[0] == network[0] for rate in rates]
-        return statistics.median(known) if known else ASSUMED_RATES[network[0]]
+        """Operations a second: of this network's runs, else of all runs on this kind of device, else assumed."""
+        kind = network[0]
+        of_kind = [rate for key, rates in self._rates.items() if key[0] == kind for rate in rates]
+        return statistics.median(self._rates.get(network) or of_kind or [ASSUMED_RATES[kind]])
 
     def _recorded_rates(self, results: Path) -> dict[Network, list[float]]:
         """Operations a second of earlier runs of this scale, start and evaluation counted as training."""

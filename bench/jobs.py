@@ -26,10 +26,10 @@ class Job:
     def arguments(self) -> str:
         """What tells this job from the others of its kind, as arguments of `python -m bench <kind>`."""
         words = f"--architecture {self.architecture}"
-        if self.run:
-            return f"{words} --reconstruction {self.run.reconstruction} --device {self.run.device} --seed {self.run.seed}"
-        if self.kind == "memory":
+        if self.kind != "steps":
             words += f" --reconstruction {self.reconstructions[0]}"
+        if self.run:
+            return f"{words} --device {self.run.device} --seed {self.run.seed}"
         return f"{words} --device {self.device}"
 
     @property

@@ -25,7 +25,7 @@ _LIMITS = {
 
 
 def fault(value: Any, schema: dict[str, Any]) -> str | None:
-    """The first thing that is wrong with `value` by `schema`, as a sentence without its full stop; None if all is right.
+    """The first thing that is wrong with `value` by `schema`, a sentence without its full stop; None if all is right.
 
     `value` is changed: a missing key that has a default in the schema gets it.
     """

@@ -32,7 +32,7 @@ def refusal(folder: Path, content: object) -> str:
 
 
 def keys(value: Any, path: tuple = ()) -> Iterator[tuple]:
-    """The paths of all keys of nested mappings and lists, `options` left out: what it may hold is the architecture's."""
+    """The paths of all keys of nested mappings and lists; `options` is left out, whose keys are the architecture's."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if key != "options":
@@ -143,7 +143,9 @@ def test_a_value_out_of_range_is_refused_with_what_was_wanted(
     assert str(path[0]) in message
 
 
-@pytest.mark.parametrize("content", ["", "a list", "- 1", "{", "scale: quick\nscale: quick\n", "!!python/object:os.x {}"])
+@pytest.mark.parametrize(
+    "content", ["", "a list", "- 1", "{", "scale: quick\nscale: quick\n", "!!python/object:os.x {}"]
+)
 def test_what_is_no_mapping_in_plain_yaml_is_refused(tmp_path: Path, content: str) -> None:
     refusal(tmp_path, content)
 
