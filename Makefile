@@ -1,0 +1,38 @@
+# make            install the pinned packages into .venv, then run the workflow
+# make test       the whole test suite, the smoke workflow included
+# make tables     the tables again, from the records that exist
+#
+# SCALE=quick     which scale (smoke, quick, cpu, paper); without it, the one that suits this machine
+# CORES=1         jobs at once
+# ARGS=...        further options of snakemake (or of pytest, for `make test`), such as ARGS=-n
+# PYTHON=python3  the Python (3.11 or newer) that .venv is made with
+
+PYTHON ?= python3
+CORES ?= 1
+SCALE ?=
+ARGS ?=
+export SCALE
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: all tables test
+
+all: .venv/ready
+	@$(BIN)/python -m snakemake --cores $(CORES) $(ARGS)
+
+tables: .venv/ready
+	@$(BIN)/python -m snakemake --cores 1 tables $(ARGS)
+
+test: .venv/ready
+	@$(BIN)/python -m pytest $(ARGS)
+
+# Made anew when the pins change, so that nothing of an older list stays behind.
+.venv/ready: envs/requirements.txt
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) was not found; install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is $$($(PYTHON) --version 2>&1), but 3.11 or newer is needed; name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "error: $(PYTHON) cannot make virtual environments; install the package python3-venv" >&2; exit 1; }
+	@echo "installing the packages of $< into .venv (once; some minutes)"
+	@$(PYTHON) -m venv --clear .venv
+	@$(PIP) install --quiet --requirement $<
+	@touch $@

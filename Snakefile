@@ -1,0 +1,146 @@
+# What is made from what; how, is in the package `bench`, whose steps this only calls.
+#
+#   snakemake --cores 1            all of a scale: training runs, measurements, tables
+#   snakemake --cores 1 tables     the tables again, from the records that exist; nothing is trained
+#   snakemake -n                   the plan and the estimate; nothing is run
+#   ... --config scale=smoke       another scale than the one that suits this machine
+
+import sys
+from pathlib import Path
+from shlex import quote
+
+from snakemake.exceptions import WorkflowError
+
+from bench.announcement import RESULTS, announce
+from bench.configuration import load
+from bench.errors import InputError
+from bench.jobs import planned_jobs
+from bench.scales import choose
+
+if set(config) - {"scale"}:
+    raise WorkflowError(f"--config knows only the key scale, not {', '.join(set(config) - {'scale'})}.")
+try:
+    choice = choose(str(config.get("scale", "")))
+    settings = load(choice.path)
+    if workflow.is_main_process:
+        announce(choice, settings)
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+jobs = planned_jobs(settings, RESULTS / choice.scale)
+trainings = {job.name: job for job in jobs if job.kind == "train"}
+measurements = {job.name: job for job in jobs if job.kind == "memory"}
+timings = {job.name: job for job in jobs if job.kind == "steps"}
+# Steps run in the interpreter that runs Snakemake, or in the environment that Snakemake makes for them. Said here and not
+# as a parameter of the rules: an environment that moved must not make every record anew.
+if not workflow.deployment_settings.deployment_method:
+    shell.prefix(f"export PATH={quote(str(Path(sys.executable).parent))}:$PATH; ")
+
+
+pathvars:
+    results=f"results/{choice.scale}",
+    tables=f"paper_tables/{choice.scale}",
+
+
+wildcard_constraints:
+    name="[a-z0-9-]+",
+
+
+localrules:
+    all,
+
+
+rule all:
+    input:
+        expand("<tables>/{table}.{suffix}", table=["table1", "table2"], suffix=["md", "csv", "tex"]),
+
+
+# One process a run. A failed run (out of memory, diverged) is a record with a status, and no failure here. What a killed
+# one left is its checkpoint, which is no output, so that Snakemake leaves it in place and --resume goes on from it.
+rule train:
+    output:
+        record=ensure("<results>/runs/{name}/record.json", non_empty=True),
+    log:
+        "<results>/logs/train-{name}.log",
+    conda:
+        "envs/bench.yaml"
+    resources:
+        gpu=1,
+        timing=1,
+    params:
+        config=choice.path,
+        key=lambda wildcards: trainings[wildcards.name].key,
+        run=lambda wildcards: trainings[wildcards.name].arguments,
+        folder=subpath(output.record, parent=True),
+    shell:
+        "python -m bench train --config {params.config} {params.run}" " --output {params.folder} --resume > {log} 2>&1"
+
+
+rule memory:
+    output:
+        record=ensure("<results>/memory/{name}.json", non_empty=True),
+    log:
+        "<results>/logs/memory-{name}.log",
+    conda:
+        "envs/bench.yaml"
+    resources:
+        gpu=1,
+    params:
+        config=choice.path,
+        key=lambda wildcards: measurements[wildcards.name].key,
+        run=lambda wildcards: measurements[wildcards.name].arguments,
+    shell:
+        "python -m bench memory --config {params.config} {params.run} --output {output.record} > {log} 2>&1"
+
+
+rule steps:
+    output:
+        record=ensure("<results>/steps/{name}.json", non_empty=True),
+    log:
+        "<results>/logs/steps-{name}.log",
+    conda:
+        "envs/bench.yaml"
+    resources:
+        gpu=1,
+        timing=1,
+    params:
+        config=choice.path,
+        key=lambda wildcards: timings[wildcards.name].key,
+        run=lambda wildcards: timings[wildcards.name].arguments,
+    shell:
+        "python -m bench steps --config {params.config} {params.run} --output {output.record} > {log} 2>&1"
+
+
+# The tables of a whole scale: every record is made first.
+rule collect:
+    input:
+        records=[job.record.as_posix() for job in jobs],
+        code=sorted(path.as_posix() for path in Path("bench/reporting").glob("*.py")),
+    output:
+        rules.all.input,
+    log:
+        "<results>/logs/collect.log",
+    conda:
+        "envs/bench.yaml"
+    params:
+        config=choice.path,
+        results=RESULTS / choice.scale,
+        folder=subpath(output[0], parent=True),
+    shell:
+        "python -m bench tables --config {params.config} --results {params.results}"
+        " --output {params.folder} > {log} 2>&1"
+
+
+# The tables of whatever records there are. With neither input nor output, this runs whenever asked for, and nothing else does.
+rule tables:
+    log:
+        "<results>/logs/tables.log",
+    conda:
+        "envs/bench.yaml"
+    params:
+        config=choice.path,
+        results=RESULTS / choice.scale,
+        folder=Path("paper_tables") / choice.scale,
+    shell:
+        "python -m bench tables --config {params.config} --results {params.results}"
+        " --output {params.folder} 2>&1 | tee {log}"

@@ -1,0 +1,86 @@
+"""Configurations: one YAML file a scale, checked against `config/schema.yaml`, with its defaults filled in.
+
+What a schema cannot say (names that must exist elsewhere in the file, or in a registry) is checked here too. Every
+fault is an `InputError` of one sentence: the file, the key, what was wanted and what is there.
+"""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.errors import InputError
+from bench.schema import fault, nearest
+from bench.strict_yaml import read_yaml
+
+FOLDER = Path(__file__).parent.parent / "config"
+SCHEMA = FOLDER / "schema.yaml"
+
+# The scales that come with the project or were added to its folder.
+SCALES = tuple(sorted(path.stem for path in FOLDER.glob("*.yaml") if path != SCHEMA))
+
+Configuration = dict[str, Any]
+
+
+def load(path: Path | str) -> Configuration:
+    """The configuration at `path`, in which every key of the schema that has a default is present.
+
+    Raises:
+        InputError: the file is missing, is not YAML, or says something that the schema or the registries do not know.
+    """
+    # Here and not at the top: these import torch.
+    from bench.architectures import ARCHITECTURES
+    from bench.data import DATASETS
+
+    configuration = read(Path(path))
+    check_names(path, configuration, {name: e.reconstructions for name, e in ARCHITECTURES.items()}, tuple(DATASETS))
+    return configuration
+
+
+def read(path: Path) -> Configuration:
+    """`load` without the look into the registries."""
+    if not path.exists():
+        raise InputError(f"There is no configuration {path}; those of the project are {', '.join(SCALES)}.")
+    configuration = read_yaml(path)
+    wrong = fault(configuration, read_yaml(SCHEMA))
+    if wrong:
+        raise InputError(f"{path}: {wrong}.")
+    _check_devices(path, configuration)
+    smaller, larger = configuration["memory"]["batch_sizes"]
+    if smaller > larger:
+        raise InputError(f"{path}: memory.batch_sizes must rise, but is [{smaller}, {larger}].")
+    return configuration
+
+
+def check_names(
+    path: Path | str,
+    configuration: Configuration,
+    architectures: Mapping[str, Collection[str]],
+    data_sets: Collection[str],
+) -> None:
+    """Refuse names that nobody provides. `architectures`: name -> the reconstructions that it can be trained in."""
+    _check_choice(f"{path}: data.name", configuration["data"]["name"], data_sets)
+    for name, entry in configuration["architectures"].items():
+        _check_choice(f"{path}: architectures", name, architectures)
+        for reconstruction in entry["reconstructions"]:
+            _check_choice(f"{path}: architectures.{name}.reconstructions", reconstruction, architectures[name])
+
+
+def _check_devices(path: Path, configuration: Configuration) -> None:
+    """Device names are parts of file names, so they must differ; what narrows a device must be part of the scale."""
+    entries = configuration["architectures"]
+    names = [device["name"] for device in configuration["devices"]]
+    if len(set(names)) < len(names):
+        raise InputError(f"{path}: devices must have different names, but are called {', '.join(names)}.")
+    for device in configuration["devices"]:
+        where = f"{path}: devices.{device['name']}"
+        for name in device["architectures"] or []:
+            _check_choice(f"{where}.architectures", name, entries)
+        for name, reconstructions in device["reconstructions"].items():
+            _check_choice(f"{where}.reconstructions", name, entries)
+            for reconstruction in reconstructions:
+                _check_choice(f"{where}.reconstructions.{name}", reconstruction, entries[name]["reconstructions"])
+
+
+def _check_choice(where: str, given: str, choices: Collection[str]) -> None:
+    if given not in choices:
+        raise InputError(f"{where} says {given!r}, but must be one of {', '.join(choices)}{nearest(given, choices)}.")

@@ -1,0 +1,131 @@
+"""How long the jobs of a scale may take: from earlier runs on this hardware where there are any, else from counts.
+
+A job is taken to last its floating-point operations, counted on one training step of the very network, divided by a
+rate. Earlier records give the rate; without any, a rate that common hardware reaches on small convolutions is assumed,
+and the answer is an order of magnitude.
+"""
+
+import functools
+import statistics
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from bench.configuration import Configuration
+from bench.errors import InputError
+from bench.jobs import Job
+from bench.plan import device_entry
+from bench.provenance import hardware
+from bench.records import read_record
+from bench.training.device import torch_device
+from bench.training.network import network
+
+# Operations a second that are assumed without earlier runs, by kind of device.
+ASSUMED_RATES = {"cpu": 3e10, "cuda": 5e12}
+# A process and its imports, in seconds.
+START_S = 4.0
+# Training images of the data sets when all are used; where it is not known, as many as CIFAR-10 has.
+TRAINING_IMAGES = {"digits": 1437, "fashion-mnist": 60_000}
+OTHER_TRAINING_IMAGES = 50_000
+
+# (kind of device, architecture, reconstruction)
+Network = tuple[str, str, str]
+
+
+class Estimator:
+    """Seconds of jobs of `configuration`; the records in `results` are read once."""
+
+    def __init__(self, configuration: Configuration, results: Path) -> None:
+        self.configuration = configuration
+        self._rates = self._recorded_rates(results)
+
+    @property
+    def basis(self) -> str:
+        """What the estimate rests on, as a clause."""
+        if self._rates:
+            return "from earlier runs on this hardware"
+        return "from counted operations only: it may be wrong by a factor of three"
+
+    def seconds(self, job: Job) -> float:
+        """Estimated seconds of one job, its start included."""
+        kind, images = torch_device(job.device).type, self._images(job)
+        return START_S + sum(
+            images * self._operations(job.architecture, each) / self._rate((kind, job.architecture, each))
+            for each in job.reconstructions
+        )
+
+    def _images(self, job: Job) -> int:
+        """Images that go through a training step of each reconstruction of the job."""
+        configuration = self.configuration
+        if job.run:
+            epochs = device_entry(configuration, job.run.device)["epochs"] or configuration["training"]["epochs"]
+            data = configuration["data"]
+            return epochs * (data["train_images"] or TRAINING_IMAGES.get(data["name"], OTHER_TRAINING_IMAGES))
+        if job.kind == "memory":
+            return sum(configuration["memory"]["batch_sizes"]) + configuration["memory"]["table_batch_size"]
+        return configuration["steps"]["batch_size"] * (configuration["steps"]["repeats"] + 1)
+
+    @functools.cache  # noqa: B019 (an estimator lives as long as the process)
+    def _operations(self, architecture: str, reconstruction: str) -> float:
+        """Floating-point operations of a training step an image, whatever is recomputed included."""
+        model, _ = network(self.configuration, architecture, reconstruction)
+        size = self.configuration["data"]["image_size"]
+        images = torch.zeros(2, self.configuration["in_channels"], size, size)
+        with _OperationCounter() as counter:
+            functional.cross_entropy(model(images), torch.zeros(2, dtype=torch.int64)).backward()
+        return counter.operations / len(images)
+
+    def _rate(self, network: Network) -> float:
+        """Operations a second: of this network's runs, else of all runs on this kind of device, else assumed."""
+        kind = network[0]
+        of_kind = [rate for key, rates in self._rates.items() if key[0] == kind for rate in rates]
+        return statistics.median(self._rates.get(network) or of_kind or [ASSUMED_RATES[kind]])
+
+    def _recorded_rates(self, results: Path) -> dict[Network, list[float]]:
+        """Operations a second of earlier runs of this scale, start and evaluation counted as training."""
+        rates: dict[Network, list[float]] = {}
+        for record in _finished_runs(results):
+            settings = record["settings"]
+            key = (settings["device_type"], settings["architecture"], settings["reconstruction"])
+            if key[1] in self.configuration["architectures"]:
+                images = settings["train_images"] * len(record["history"])
+                rates.setdefault(key, []).append(images * self._operations(*key[1:]) / record["seconds"]["everything"])
+        return rates
+
+
+class _OperationCounter(TorchDispatchMode):
+    """Counts the floating-point operations of convolutions and matrix products, by PyTorch's own table.
+
+    PyTorch's `FlopCounterMode` does so too, but its account by module fails where a backward pass runs another.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        count = flop_registry.get(func.overloadpacket)
+        if count:
+            self.operations += count(*args, **(kwargs or {}), out_val=result)
+        return result
+
+
+def _finished_runs(results: Path) -> Iterable[dict[str, Any]]:
+    """The records of runs that came to their end on this machine's hardware."""
+    here: dict[str, dict[str, Any]] = {}
+    for path in sorted(results.glob("runs/*/record.json")):
+        try:
+            record = read_record(path)
+            kind = record["settings"]["device_type"]
+            here.setdefault(kind, hardware(torch_device(kind)))
+            same = all(record["hardware"][part] == here[kind][part] for part in ("cpu", "gpu"))
+            if same and record["outcome"]["status"] in ("ok", "below-target"):
+                yield record
+        except (InputError, KeyError, TypeError):
+            continue  # what is broken is reported by the tables, and no ground for an estimate

@@ -1,0 +1,107 @@
+"""The plan of a scale: which runs and measurements it has, and the key of each.
+
+Keys tell whether a record was made by what would be done now: they change with the parts of the configuration that the
+record depends on, and with the code. Snakemake compares them as parameters, and the tables as text of the records.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from bench.configuration import Configuration
+from bench.provenance import code_digest
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run: a row's architecture and reconstruction, on one device, from one seed."""
+
+    architecture: str
+    reconstruction: str
+    device: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """The run's folder in results/<scale>/runs."""
+        return f"{self.architecture}-{self.reconstruction}-{self.device}-seed{self.seed}"
+
+
+def planned_runs(configuration: Configuration) -> list[Run]:
+    """All training runs, in the order of the tables. A device may narrow what is trained on it."""
+    return [
+        Run(architecture, reconstruction, device["name"], seed)
+        for device in configuration["devices"]
+        for architecture, entry in configuration["architectures"].items()
+        if device["architectures"] is None or architecture in device["architectures"]
+        for reconstruction in device["reconstructions"].get(architecture, entry["reconstructions"])
+        for seed in device["seeds"] or entry["seeds"] or configuration["seeds"]
+    ]
+
+
+def memory_targets(configuration: Configuration) -> list[tuple[str, str]]:
+    """The (architecture, reconstruction) pairs whose memory is measured."""
+    return [
+        (architecture, reconstruction)
+        for architecture, entry in configuration["architectures"].items()
+        for reconstruction in entry["reconstructions"]
+    ]
+
+
+def steps_targets(configuration: Configuration) -> list[str]:
+    """The architectures whose training step is timed; one process times all reconstructions of one, interleaved."""
+    return list(configuration["architectures"])
+
+
+def device_entry(configuration: Configuration, name: str) -> dict[str, Any]:
+    """The device called `name`."""
+    return next(device for device in configuration["devices"] if device["name"] == name)
+
+
+def run_key(configuration: Configuration, run: Run) -> str:
+    """Key (12 hexadecimal digits) of a training run's record."""
+    device = device_entry(configuration, run.device)
+    return _key(
+        "train",
+        configuration,
+        run.architecture,
+        run=[run.reconstruction, run.seed],
+        data=configuration["data"],
+        training=configuration["training"],
+        target_accuracy=configuration["target_accuracy"],
+        device={key: device[key] for key in ("device", "memory_cap_mb", "batch_size", "epochs")},
+    )
+
+
+def memory_key(configuration: Configuration, architecture: str, reconstruction: str) -> str:
+    """Key of a memory record."""
+    return _key(
+        "memory",
+        configuration,
+        architecture,
+        reconstruction=reconstruction,
+        image_size=configuration["data"]["image_size"],
+        memory=configuration["memory"],
+    )
+
+
+def steps_key(configuration: Configuration, architecture: str) -> str:
+    """Key of a record of step times."""
+    return _key(
+        "steps",
+        configuration,
+        architecture,
+        reconstructions=configuration["architectures"][architecture]["reconstructions"],
+        image_size=configuration["data"]["image_size"],
+        steps=configuration["steps"],
+    )
+
+
+def _key(kind: str, configuration: Configuration, architecture: str, **parts: Any) -> str:
+    """Digest of the code that a record of `kind` depends on, the network and what else matters (JSON values)."""
+    entry = configuration["architectures"][architecture]
+    network = {key: entry[key] for key in ("depths", "initial_channels", "options")}
+    shared = {key: configuration[key] for key in ("classes", "in_channels", "budget", "threads")}
+    text = json.dumps([code_digest(kind), architecture, network, shared, parts], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

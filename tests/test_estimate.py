@@ -1,0 +1,77 @@
+"""The estimate: operations are counted on the very networks, and earlier records replace the assumed rate."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from bench.configuration import FOLDER, load
+from bench.estimate import ASSUMED_RATES, START_S, Estimator
+from bench.jobs import Job, planned_jobs
+from bench.provenance import hardware
+from bench.records import write_record
+
+
+@pytest.fixture(scope="module")
+def configuration() -> dict[str, Any]:
+    loaded = load(FOLDER / "smoke.yaml")
+    for device in loaded["devices"]:
+        device["device"] = "cpu"
+    return loaded
+
+
+def job(configuration: dict[str, Any], results: Path, name: str) -> Job:
+    return next(each for each in planned_jobs(configuration, results) if each.name == name)
+
+
+def record(configuration: dict[str, Any], everything_s: float) -> dict[str, Any]:
+    return {
+        "kind": "train",
+        "settings": {"device_type": "cpu", "architecture": "hybrid", "reconstruction": "noisy", "train_images": 256},
+        "history": [{}] * configuration["training"]["epochs"],
+        "outcome": {"status": "below-target"},
+        "seconds": {"everything": everything_s},
+        "hardware": hardware(torch.device("cpu")),
+    }
+
+
+def test_recomputation_is_counted(configuration: dict[str, Any], tmp_path: Path) -> None:
+    """A noisy step computes each convolution of the trunk once more (RevNet) or twice (hybrid) than three times."""
+    estimator = Estimator(configuration, tmp_path)
+    for architecture, low, high in (("revnet", 1.1, 4 / 3), ("hybrid", 1.4, 5 / 3)):
+        ideal = estimator.seconds(job(configuration, tmp_path, f"{architecture}-ideal-machine-seed1")) - START_S
+        noisy = estimator.seconds(job(configuration, tmp_path, f"{architecture}-noisy-machine-seed1")) - START_S
+        assert low < noisy / ideal <= high
+
+
+def test_without_records_the_rate_is_assumed(configuration: dict[str, Any], tmp_path: Path) -> None:
+    estimator = Estimator(configuration, tmp_path)
+    assert "factor of three" in estimator.basis
+    run = job(configuration, tmp_path, "resnet18-ideal-machine-seed1")
+    images = 256 * configuration["training"]["epochs"]
+    # ResNet-18 of widths 3, 7, 15, 31 on 16x16 pixels: multiplications and additions of a forward pass, by hand.
+    areas, widths = [256, 64, 16, 4], [3, 7, 15, 31]
+    forward = 2 * 256 * 9 * 3 * 3 + 2 * 31 * 10 + 4 * 2 * 256 * 9 * 3 * 3
+    for area, before, width in zip(areas[1:], widths[:-1], widths[1:], strict=True):
+        forward += 2 * area * (9 * before * width + before * width + 3 * 9 * width * width)
+    # Three passes, less the gradient of the image, which nobody needs.
+    operations = 3 * forward - 2 * 256 * 9 * 3 * 3
+    assert estimator.seconds(run) == pytest.approx(START_S + images * operations / ASSUMED_RATES["cpu"], rel=1e-6)
+
+
+def test_earlier_runs_on_this_hardware_give_the_rate(configuration: dict[str, Any], tmp_path: Path) -> None:
+    run = job(configuration, tmp_path, "hybrid-noisy-machine-seed1")
+    write_record(run.record, record(configuration, 60.0))
+    estimator = Estimator(configuration, tmp_path)
+    assert "earlier runs" in estimator.basis
+    assert estimator.seconds(run) == pytest.approx(START_S + 60.0)
+
+
+@pytest.mark.parametrize(
+    "spoil", [{"hardware": {"cpu": "another", "gpu": None}}, {"outcome": {"status": "diverged"}}, {"settings": {}}]
+)
+def test_other_records_are_no_ground(configuration: dict[str, Any], tmp_path: Path, spoil: dict[str, Any]) -> None:
+    run = job(configuration, tmp_path, "hybrid-noisy-machine-seed1")
+    write_record(run.record, {**record(configuration, 60.0), **spoil})
+    assert "factor of three" in Estimator(configuration, tmp_path).basis

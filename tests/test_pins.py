@@ -1,0 +1,18 @@
+"""The two lists of pinned packages say the same."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_conda_and_pip_have_the_same_exact_pins() -> None:
+    lines = (ROOT / "envs" / "requirements.txt").read_text().splitlines()
+    pins = [line for line in lines if line and not line.startswith("#")]
+    assert len(pins) > 50
+    for pin in pins:
+        assert re.fullmatch(r"[\w.-]+(\[\w+\])?==[0-9][\w.]*", pin), pin
+    dependencies = yaml.safe_load((ROOT / "envs" / "bench.yaml").read_text())["dependencies"]
+    assert next(entry["pip"] for entry in dependencies if isinstance(entry, dict)) == pins

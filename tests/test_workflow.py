@@ -1,0 +1,97 @@
+"""The whole workflow at its smallest scale, from a copy of the tree in a folder whose name has spaces."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bench.configuration import FOLDER, read
+from bench.jobs import planned_jobs
+from bench.plan import memory_targets, planned_runs
+
+ROOT = Path(__file__).parent.parent
+CONFIGURATION = read(FOLDER / "smoke.yaml")
+TABLES = [f"{table}.{suffix}" for table in ("table1", "table2") for suffix in ("md", "csv", "tex")]
+
+
+def snakemake(folder: Path, *options: str) -> str:
+    """What Snakemake prints when run there in the smoke scale; the test fails when it does."""
+    # Its times mean nothing, so that jobs need not run alone.
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", *options, "--resources", "gpu=2", "timing=2"]
+    environment = {**os.environ, "SCALE": "smoke"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the tree as git knows it, in which the workflow has run."""
+    folder = tmp_path_factory.mktemp("a folder with spaces") / "the tree"
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+    for name in filter(None, names):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    plan = snakemake(folder, "-n")
+    jobs = planned_jobs(CONFIGURATION, Path("results/smoke"))
+    assert "scale:  smoke" in plan
+    assert f"{sum(job.kind == 'train' for job in jobs)} training runs" in plan
+    assert "minute" in plan
+    assert not (folder / "results" / "smoke").exists()
+    snakemake(folder)
+    return folder
+
+
+def test_every_record_is_made_and_is_of_this_code_and_configuration(tree: Path) -> None:
+    states = {job.name: job.state for job in planned_jobs(CONFIGURATION, tree / "results" / "smoke")}
+    assert set(states.values()) == {"done"}, states
+
+
+def test_the_tables_have_every_architecture_reconstruction_and_device(tree: Path) -> None:
+    folder = tree / "paper_tables" / "smoke"
+    for name in TABLES:
+        assert "smoke" in (folder / name).read_text()
+    measured = [
+        "bytes_per_pixel_theory",
+        "bytes_per_pixel_measured",
+        "forward_equivalents",
+        "step_ratio",
+        "accuracy_mean",
+    ]
+    table1 = pd.read_csv(folder / "table1.csv").set_index(["architecture", "reconstruction"])
+    for pair in memory_targets(CONFIGURATION):
+        assert table1.loc[pair, measured].notna().all(), pair
+        assert table1.loc[pair, "runs_not_run"] == 0, pair
+    table2 = pd.read_csv(folder / "table2.csv").set_index(["device", "architecture", "reconstruction"])
+    for run in planned_runs(CONFIGURATION):
+        row = table2.loc[(run.device, run.architecture, run.reconstruction)]
+        assert row["runs_not_run"] == 0, run
+        assert row["peak_memory_bytes"] > 0, run
+    assert "emulated" in (folder / "table2.md").read_text()
+
+
+def test_tables_are_made_again_from_the_records_alone(tree: Path) -> None:
+    folder = tree / "paper_tables" / "smoke"
+    shutil.rmtree(folder)
+    jobs = planned_jobs(CONFIGURATION, tree / "results" / "smoke")
+    lost, kept = jobs[0].record, {job.record: job.record.stat().st_mtime_ns for job in jobs[1:]}
+    content = lost.read_text()
+    lost.unlink()
+    try:
+        printed = snakemake(tree, "tables")
+    finally:
+        lost.write_text(content)
+    assert "rule train" not in printed
+    assert all(record.stat().st_mtime_ns == time for record, time in kept.items())
+    assert sorted(path.name for path in folder.iterdir() if path.name in TABLES) == sorted(TABLES)
+    assert pd.read_csv(folder / "table2.csv")["runs_not_run"].sum() == 1
+
+
+def test_lint_finds_nothing(tree: Path) -> None:
+    assert "Congratulations" in snakemake(tree, "--lint")
