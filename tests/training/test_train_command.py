@@ -10,9 +10,9 @@ import time
 import pytest
 import torch
 import yaml
-from bench.plan import Run, run_key
 
 from bench.__main__ import main
+from bench.plan import Run, run_key
 from bench.training import device as device_module
 
 CONFIG = {
