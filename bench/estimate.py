@@ -93,7 +93,7 @@ class Estimator:
             settings = record["settings"]
             key = (settings["device_type"], settings["architecture"], settings["reconstruction"])
             if key[1] in self.configuration["architectures"]:
-                images = settings["train_images"] * len(record["history"])
+                images = record["data"]["sizes"][0] * len(record["history"])
                 rates.setdefault(key, []).append(images * self._operations(*key[1:]) / record["seconds"]["everything"])
         return rates
 

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 from torch import Tensor
 from torch.nn import functional
 
@@ -21,6 +19,10 @@ def load(root: Path | None, image_size: int) -> Originals:
     """Digits enlarged to the largest multiple of 8 pixels that leaves `image_size` a margin. `root` is not needed."""
     if image_size < SIDE:
         raise InputError(f"image_size {image_size} is smaller than the {SIDE}x{SIDE} digits; set it to {SIDE} or more.")
+    # Imported here: scikit-learn takes a second to load, and most steps need no images.
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
     bunch = load_digits()
     images = enlarge(torch.from_numpy(bunch.images.astype(np.float32)), enlarged_side(image_size))
     labels = torch.from_numpy(bunch.target.astype(np.int64))

@@ -23,6 +23,7 @@ class Recipe:
     warmup_fraction: float = 0.2
     momentum: float = 0.9
     weight_decay: float = 5e-4
+    norm_momentum: float = 0.1
     label_smoothing: float = 0.0
     flip: str = "none"
     translate: int = 0
@@ -37,6 +38,7 @@ class Recipe:
             ("warmup_fraction", 0 <= self.warmup_fraction < 1, "from 0 to below 1"),
             ("momentum", 0 <= self.momentum < 1, "from 0 to below 1"),
             ("weight_decay", self.weight_decay >= 0, "0 or more"),
+            ("norm_momentum", 0 < self.norm_momentum <= 1, "above 0 and at most 1"),
             ("label_smoothing", 0 <= self.label_smoothing < 1, "from 0 to below 1"),
             ("flip", self.flip in FLIPS, f"one of {', '.join(FLIPS)}"),
             ("translate", self.translate >= 0, "0 or more"),
@@ -74,6 +76,13 @@ def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
         nesterov=recipe.momentum > 0,
         fused=True,
     )
+
+
+def set_norm_momentum(model: nn.Module, recipe: Recipe) -> None:
+    """Let every batch normalisation's running statistics move by `norm_momentum` of the way to each batch's."""
+    for module in model.modules():
+        if hasattr(module, "running_mean") and hasattr(module, "momentum"):
+            module.momentum = recipe.norm_momentum
 
 
 def batch_loss(logits: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:

@@ -21,7 +21,7 @@ from bench.training.memory_format import place
 from bench.training.network import architecture_entry, network
 from bench.training.outcome import Outcome, outcome_of
 from bench.training.progress import Progress
-from bench.training.recipe import recipe_from
+from bench.training.recipe import recipe_from, set_norm_momentum
 from bench.training.settings import set_determinism, set_precision, set_threads
 
 
@@ -99,6 +99,7 @@ class TrainingRun:
         with self.clock.phase("build"):
             model, shape = network(self.config, self.run.architecture, self.run.reconstruction)
             self.settings.update(run_record.shape_of(shape))
+            set_norm_momentum(model, self.recipe)
             trainer = Trainer(place(model, self.device), batches, self.recipe, self.clock)
         trainer.history = self.history
         remarks = self.restore(trainer, checkpoint) if resume else []

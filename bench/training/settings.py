@@ -35,7 +35,8 @@ def set_determinism(device: torch.device, seed: int, capped: bool) -> None:
     Not under a cap, though: trying them takes work space.
     """
     torch.manual_seed(seed)
-    torch.use_deterministic_algorithms(device.type == "cpu")
+    # Not `use_deterministic_algorithms`, which imports the compiler as well: a second more for every run.
+    torch.set_deterministic_debug_mode("error" if device.type == "cpu" else "default")
     # Otherwise every new tensor would be filled with NaN first, which costs time and finds nothing here.
     torch.utils.deterministic.fill_uninitialized_memory = False
     torch.backends.cudnn.benchmark = device.type == "cuda" and not capped
