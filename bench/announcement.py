@@ -30,7 +30,7 @@ def announce(choice: Choice, configuration: Configuration) -> None:
 
 
 def summary(configuration: Configuration, jobs: Sequence[Job], estimator: "Estimator | None" = None) -> list[str]:
-    """Two or three lines: the jobs by kind and state, and the time that is left, by `estimator` where one is at hand."""
+    """Two or three lines: the jobs by kind and state, and the time that is left, by `estimator` if there is one."""
     states = {job: job.state for job in jobs}
     counts = [f"{sum(job.kind == kind for job in jobs)} {words}" for kind, words in KINDS.items()]
     data = configuration["data"]
