@@ -4,10 +4,14 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.configuration import SCALES, Configuration
 from bench.jobs import Job, planned_jobs
 from bench.scales import Choice
+
+if TYPE_CHECKING:
+    from bench.estimate import Estimator
 
 RESULTS = Path("results")
 KINDS = {"train": "training runs", "memory": "memory measurements", "steps": "step timings"}
@@ -25,8 +29,8 @@ def announce(choice: Choice, configuration: Configuration) -> None:
     print("\n".join(lines), file=sys.stderr, flush=True)
 
 
-def summary(configuration: Configuration, jobs: Sequence[Job]) -> list[str]:
-    """Two or three lines: the jobs by kind and state, and the time that is left."""
+def summary(configuration: Configuration, jobs: Sequence[Job], estimator: "Estimator | None" = None) -> list[str]:
+    """Two or three lines: the jobs by kind and state, and the time that is left, by `estimator` if there is one."""
     states = {job: job.state for job in jobs}
     counts = [f"{sum(job.kind == kind for job in jobs)} {words}" for kind, words in KINDS.items()]
     data = configuration["data"]
@@ -35,18 +39,15 @@ def summary(configuration: Configuration, jobs: Sequence[Job]) -> list[str]:
     if set(by_state) != {"missing"}:
         lines.append(f"state:  {', '.join(f'{count} {state}' for state, count in by_state.items())}")
     left = [job for job, state in states.items() if state != "done"]
-    return [*lines, f"time:   {remaining(configuration, left)}"]
+    if not left:
+        return [*lines, "time:   all records are there; only the tables may have to be made"]
+    if estimator is None:
+        # Here and not at the top: this imports torch, and counts operations.
+        from bench.estimate import Estimator
 
-
-def remaining(configuration: Configuration, jobs: Sequence[Job]) -> str:
-    """How long `jobs` may take one after another, in words."""
-    if not jobs:
-        return "all records are there; only the tables may have to be made"
-    # Here and not at the top: this imports torch, and counts operations.
-    from bench.estimate import Estimator
-
-    estimator = Estimator(configuration, RESULTS / configuration["scale"])
-    return f"about {duration(sum(map(estimator.seconds, jobs)))} one after another ({estimator.basis})"
+        estimator = Estimator(configuration, RESULTS / configuration["scale"])
+    time = duration(sum(map(estimator.seconds, left)))
+    return [*lines, f"time:   about {time} one after another ({estimator.basis})"]
 
 
 def duration(seconds: float) -> str:
@@ -55,4 +56,6 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} seconds"
     if seconds < 90 * 60:
         return f"{seconds / 60:.0f} minutes"
-    return f"{seconds / 3600:.1f} hours"
+    if seconds < 48 * 3600:
+        return f"{seconds / 3600:.1f} hours"
+    return f"{seconds / 86400:.0f} days"

@@ -24,9 +24,11 @@ from bench.provenance import hardware
 from bench.records import read_record
 from bench.training.device import torch_device
 from bench.training.network import network
+from bench.training.settings import available_cpus
 
-# Operations a second that are assumed without earlier runs, by kind of device.
-ASSUMED_RATES = {"cpu": 3e10, "cuda": 5e12}
+# Operations a second that are assumed without earlier runs: of a CPU's thread on networks of 8 to 16 channels, and of a
+# recent GPU in float32 on networks of 64.
+CPU_THREAD_RATE, CUDA_RATE = 4e10, 1e13
 # A process and its imports, in seconds.
 START_S = 4.0
 # Training images of the data sets when all are used; where it is not known, as many as CIFAR-10 has.
@@ -84,7 +86,10 @@ class Estimator:
         """Operations a second: of this network's runs, else of all runs on this kind of device, else assumed."""
         kind = network[0]
         of_kind = [rate for key, rates in self._rates.items() if key[0] == kind for rate in rates]
-        return statistics.median(self._rates.get(network) or of_kind or [ASSUMED_RATES[kind]])
+        return statistics.median(self._rates.get(network) or of_kind or [self._assumed_rate(kind)])
+
+    def _assumed_rate(self, kind: str) -> float:
+        return CUDA_RATE if kind == "cuda" else CPU_THREAD_RATE * (self.configuration["threads"] or available_cpus())
 
     def _recorded_rates(self, results: Path) -> dict[Network, list[float]]:
         """Operations a second of earlier runs of this scale, start and evaluation counted as training."""

@@ -38,5 +38,5 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps({"scale": configuration["scale"], "basis": estimator.basis, "jobs": rows}, indent=2))
         return 0
     print(pd.DataFrame(rows).to_string(index=False))
-    print("\n".join(summary(configuration, jobs)))
+    print("\n".join(summary(configuration, jobs, estimator)))
     return 0

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bench.configuration import FOLDER, load
-from bench.estimate import ASSUMED_RATES, START_S, Estimator
+from bench.estimate import CPU_THREAD_RATE, START_S, Estimator
 from bench.jobs import Job, planned_jobs
 from bench.provenance import hardware
 from bench.records import write_record
@@ -57,7 +57,9 @@ def test_without_records_the_rate_is_assumed(configuration: dict[str, Any], tmp_
         forward += 2 * area * (9 * before * width + before * width + 3 * 9 * width * width)
     # Three passes, less the gradient of the image, which nobody needs.
     operations = 3 * forward - 2 * 256 * 9 * 3 * 3
-    assert estimator.seconds(run) == pytest.approx(START_S + images * operations / ASSUMED_RATES["cpu"], rel=1e-6)
+    assert estimator.seconds(run) == pytest.approx(START_S + images * operations / CPU_THREAD_RATE, rel=1e-6)
+    twice = Estimator({**configuration, "threads": 2}, tmp_path)
+    assert twice.seconds(run) - START_S == pytest.approx((estimator.seconds(run) - START_S) / 2)
 
 
 def test_earlier_runs_on_this_hardware_give_the_rate(configuration: dict[str, Any], tmp_path: Path) -> None:

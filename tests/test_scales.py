@@ -117,6 +117,8 @@ def test_the_announcement_says_what_was_found_chosen_and_is_left(
     assert "all records are there" in second
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(45, "45 seconds"), (600, "10 minutes"), (9000, "2.5 hours")])
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(45, "45 seconds"), (600, "10 minutes"), (9000, "2.5 hours"), (864_000, "10 days")]
+)
 def test_durations_are_in_words(seconds: float, words: str) -> None:
     assert duration(seconds) == words
