@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from bench.reversible.channelwise import add_scaled, channel_sum, scale_and_shift, weighted_sums
 from bench.reversible.layer import Gradients, InvertibleLayer, State, Wanted, channel_slices
 
 
@@ -88,7 +89,7 @@ class InvertibleBatchNorm2d(InvertibleLayer):
             c = -a * sum_g / count - bias * b
             _scale_and_shift(grad, a, c)
             for y, g, channels in zip(state, grad, channel_slices(state), strict=True):
-                g.addcmul_(y, _per_channel(b[channels]))
+                add_scaled(g, y, b[channels])
         else:
             _scale_and_shift(grad, a, torch.zeros_like(a))
         self.undo(state, memo)
@@ -115,11 +116,10 @@ class InvertibleBatchNorm2d(InvertibleLayer):
 
     def _batch_statistics(self, state: State) -> Statistics:
         count = state[0].numel() // state[0].shape[1]
-        mean = torch.cat([part.sum((0, 2, 3)) for part in state]) / count
-        # sum x (x - mean) = n var: batch norm's backward reduction, given x as its gradient, is one pass with no
-        # temporary, where `torch.var` on a CPU takes many times as long.
+        mean = torch.cat([channel_sum(part) for part in state]) / count
+        # sum x (x - mean) = n var: one pass with no temporary, where `torch.var` on a CPU takes many times as long.
         squares = [
-            _reduce(part, part, mean[channels], torch.ones_like(mean[channels]))[1]
+            weighted_sums(part, part, mean[channels], torch.ones_like(mean[channels]))[1]
             for part, channels in zip(state, channel_slices(state), strict=True)
         ]
         variance = torch.cat(squares).clamp_(min=0) / count
@@ -132,25 +132,13 @@ class InvertibleBatchNorm2d(InvertibleLayer):
     def _gradient_sums(self, state: State, grad: State, scale: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
         """(sum g, sum g xn) over (N, H, W), each (C,), with xn = (y - beta) / w."""
         sums = [
-            _reduce(g, y, bias[channels], 1 / scale[channels])
+            weighted_sums(g, y, bias[channels], 1 / scale[channels])
             for y, g, channels in zip(state, grad, channel_slices(state), strict=True)
         ]
         return torch.cat([sum_g for sum_g, _ in sums]), torch.cat([sum_gx for _, sum_gx in sums])
 
 
-def _reduce(g: Tensor, x: Tensor, mean: Tensor, inverse_deviation: Tensor) -> tuple[Tensor, Tensor]:
-    """(sum g, sum g (x - mean) inverse_deviation) over (N, H, W), each (C,)."""
-    _, sum_gx, sum_g = torch.ops.aten.native_batch_norm_backward(
-        g, x, torch.ones_like(mean), None, None, mean, inverse_deviation, True, 0.0, [False, True, True]
-    )
-    return sum_g, sum_gx
-
-
-def _per_channel(values: Tensor) -> Tensor:
-    return values.view(1, -1, 1, 1)
-
-
 def _scale_and_shift(state: State, factor: Tensor, shift: Tensor) -> None:
-    """x <- x factor + shift for every channel, in place and in one pass."""
+    """x <- x factor + shift for every channel of the state, in place."""
     for part, channels in zip(state, channel_slices(state), strict=True):
-        torch.addcmul(_per_channel(shift[channels]), part, _per_channel(factor[channels]), out=part)
+        scale_and_shift(part, factor[channels], shift[channels])
