@@ -39,6 +39,8 @@ def tile(x: Tensor) -> Tile:
         return Tile(x, 1)
     pixels = x.numel() // channels
     repeat = math.gcd(pixels, 1 << max(0, (TILE_CHANNELS // channels).bit_length() - 1))
+    if repeat == 1:
+        return Tile(x, 1)
     width = repeat * channels
     return Tile(x.as_strided((1, width, pixels // repeat, 1), (x.numel(), 1, width, width)), repeat)
 
