@@ -115,10 +115,12 @@ def _paper(row: pd.Series) -> str:
 
 NOTES = (
     "A network is trained and measured in each reconstruction: ideal stores every activation that the backward pass "
-    "needs; noisy reconstructs it by the floating-point inverse of what is named. c0: channels after the stem; depths: "
+    "needs, by PyTorch's own autograd and kernels; noisy reconstructs it by the floating-point inverse of what is "
+    "named. c0: channels after the stem; depths: "
     "units at each resolution.",
-    "Bytes per pixel: peak memory of a training step per input pixel, weights and fixed costs not counted (measured: "
-    "slope between two batch sizes). Peak MB: all that is live, weights, gradients and optimizer included; 1 MB = "
+    "Bytes per pixel: peak memory of a training step per input pixel, weights and fixed costs not counted (theory: the "
+    "paper's model, without the input image; measured: slope between two batch sizes, the float32 image included, 12 "
+    "bytes per pixel at three channels). Peak MB: all that is live, weights, gradients and optimizer included; 1 MB = "
     "1,000,000 bytes.",
     "Forward-equivalents: operations of a training step in forward passes (3 = forward and backward, nothing "
     "recomputed). Step time: measured, relative to the same network in ideal mode (checkpointing, offloading and "

@@ -41,7 +41,9 @@ class Outcome:
 
 def is_memory_refusal(error: BaseException) -> bool:
     """Whether an exception says that memory was not to be had."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+    # A library's C code that is refused memory may fail to make even the exception: Python then raises SystemError.
+    unsaid = isinstance(error, SystemError) and "without exception set" in str(error)
+    if unsaid or isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     text = str(error).lower()
     return isinstance(error, RuntimeError | OSError) and any(words in text for words in REFUSED_MEMORY)
