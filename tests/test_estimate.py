@@ -28,7 +28,8 @@ def job(configuration: dict[str, Any], results: Path, name: str) -> Job:
 def record(configuration: dict[str, Any], everything_s: float) -> dict[str, Any]:
     return {
         "kind": "train",
-        "settings": {"device_type": "cpu", "architecture": "hybrid", "reconstruction": "noisy", "train_images": 256},
+        "settings": {"device_type": "cpu", "architecture": "hybrid", "reconstruction": "noisy"},
+        "data": {"sizes": [256, 100]},
         "history": [{}] * configuration["training"]["epochs"],
         "outcome": {"status": "below-target"},
         "seconds": {"everything": everything_s},
