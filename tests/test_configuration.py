@@ -160,8 +160,8 @@ def test_defaults_are_filled_in_and_not_shared() -> None:
     assert first["classes"] == 10
     assert first["training"]["momentum"] == 0.9
     assert first["devices"][0]["seeds"] is None
-    first["architectures"]["revnet"]["options"]["pooling"] = ["batch"]
-    assert second["architectures"]["revnet"]["options"] == {}
+    first["architectures"]["hybrid"]["options"]["pooling"] = ["batch"]
+    assert "pooling" not in second["architectures"]["hybrid"]["options"]
     assert first["architectures"]["revnet"]["options"] == {}
 
 
