@@ -1,7 +1,7 @@
 """The training records of a scale as one tidy frame: a row a planned run, nothing left out.
 
-`status` is the record's own (`ok`, `below-target`, `diverged`, `out-of-memory`), or `not run` (no record), `broken`
-(a record that cannot be used; `fault` says why) or `stale` (made by another code or configuration than the present).
+`status` is the record's own (`ok`, `below-target`, `diverged`, `inexact`, `out-of-memory`), or `not run` (no record),
+`broken` (a record that cannot be used; `fault` says why) or `stale` (made by another code or configuration than the present).
 """
 
 import math

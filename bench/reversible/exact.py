@@ -13,6 +13,7 @@ from bench.reversible.chain import InvertibleChain
 from bench.reversible.checksum import checksum
 from bench.reversible.grid import Grid
 from bench.reversible.layer import Gradients, InvertibleLayer, Memo, State, Wanted
+from bench.reversible.observer import working
 
 
 class OnGrid(InvertibleLayer):
@@ -64,17 +65,18 @@ class Witnessed(InvertibleLayer):
         self.parts = layer.parts
 
     def differentiable(self, state: State) -> State:
-        with self._on_grid():
-            return self.layer.differentiable(state)
+        with self._on_grid(), working("forward", self.layer, state):
+            state[:] = self.layer.differentiable(state)
+        return state
 
     def trace(self, state: State) -> Witness:
         sums, stored = checksum(state), [part.clone() for part in state] if self.store else None
         overflows = self.grid.overflows
-        with self._on_grid():
+        with self._on_grid(), working("forward", self.layer, state):
             return Witness(self.layer.trace(state), sums, overflows, stored)
 
     def replay(self, state: State, memo: Witness) -> None:
-        with self._on_grid():
+        with self._on_grid(), working("replay", self.layer, state):
             self.layer.replay(state, memo.memo)
 
     def undo(self, state: State, memo: Witness) -> None:
@@ -82,7 +84,7 @@ class Witnessed(InvertibleLayer):
             self.layer.undo(state, memo.memo)
 
     def retrace(self, state: State, grad: State, memo: Witness, wanted: Wanted) -> Gradients:
-        with self._on_grid():
+        with self._on_grid(), working("retrace", self.layer, state, grad):
             gradients = self.layer.retrace(state, grad, memo.memo, wanted)
         self.grid.compare(self.name, checksum(state), memo.sums, memo.overflows)
         if memo.stored is not None:

@@ -63,7 +63,8 @@ class TrainingRun:
         allocator = set_allocator(self.device, capped=self.cap_mb is not None)
         set_threads(self.config.get("threads", 0))
         set_precision(self.recipe.precision)
-        set_determinism(self.device, self.run.seed, capped=self.cap_mb is not None)
+        exact = self.run.reconstruction == "exact"
+        set_determinism(self.device, self.run.seed, capped=self.cap_mb is not None, exact=exact)
         with self.clock.phase("load"):
             images = data.load(self.config["data"], self.config["in_channels"], self.config["classes"])
             # Under a cap the images stay on the host, as they would beside a small card.
