@@ -39,8 +39,9 @@ def hybrid(
     """Images (N, in_channels, H, W) -> logits (N, classes).
 
     `depths[i]` reversible blocks at resolution i, with `units` invertible conv-BN-leaky-ReLU units in each of F and G;
-    `pooling[i]` ("channel" or "batch") before resolution i + 1; `grid_bits` is the k of exact reconstruction, which restores the inputs of F and G bit for
-    bit (None: chosen at the first batch); the other options as in the layer-wise network.
+    `pooling[i]` ("channel" or "batch") before resolution i + 1; `grid_bits` is the k of exact reconstruction, which
+    restores the inputs of F and G bit for bit (None: chosen at the first batch); the other options as in the layer-wise
+    network.
     """
     kinds = poolings(pooling, depths, "hybrid")
     channels = stage_channels(initial_channels, kinds)

@@ -63,6 +63,7 @@ _TRAIN["properties"]["data"] = {
     "type": "object",
     "properties": {"sizes": {"type": "array", "items": _COUNT, "minItems": 2, "maxItems": 2}},
 }
+_TRAIN["properties"]["exactness"] = {"type": ["object", "null"], "properties": {"overflows": _COUNT}}
 # A run that came to its end has an accuracy.
 _TRAIN["if"] = {"properties": {"outcome": {"properties": {"status": {"enum": ["ok", "below-target"]}}}}}
 _TRAIN["then"] = {"properties": {"outcome": {"properties": {"accuracy": {"type": "number"}}}}}
