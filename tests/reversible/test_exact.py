@@ -282,6 +282,7 @@ def test_what_cannot_be_exact_is_refused_at_once(monkeypatch):
         model(torch.zeros(1, 4, 2, 2))
     with pytest.raises(RuntimeError, match="not on 'mps'"):
         require_determinism(torch.device("mps"))
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", False)
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
     with pytest.raises(RuntimeError, match=r"deterministic = True .* they are False and True"):
         require_determinism(torch.device("cuda"))
