@@ -9,8 +9,7 @@ from torch import Tensor
 
 from bench.reversible.layer import State
 
-SAMPLE = 1024  # values of each part
-NOT_FINITE = torch.iinfo(torch.int64).min
+SAMPLE = 256  # values of each part
 
 
 class InexactReconstruction(ArithmeticError):
@@ -20,14 +19,19 @@ class InexactReconstruction(ArithmeticError):
 def checksum(state: State) -> Tensor:
     """Sum of the bit patterns of SAMPLE values of each part, spread evenly over its memory: int64, one number a part.
 
-    A sum of integers does not depend on the order of addition. Where a value of the sample is not finite it is
-    NOT_FINITE: such a state is not compared.
+    A sum of integers does not depend on the order of addition.
     """
-    return torch.stack([_checksum(part) for part in state])
+    return torch.stack([_sample(part).view(_BITS[part.element_size()]).sum(dtype=torch.int64) for part in state])
 
 
-def _checksum(part: Tensor) -> Tensor:
+def finite(state: State) -> Tensor:
+    """Whether all values of the sample are finite numbers; reconstruction promises nothing of others."""
+    return torch.stack([torch.isfinite(_sample(part)).all() for part in state]).all()
+
+
+_BITS = {4: torch.int32, 8: torch.int64}
+
+
+def _sample(part: Tensor) -> Tensor:
     step = max(1, part.numel() // SAMPLE) | 1  # odd, so that it meets every channel of channels-last memory
-    sample = part.as_strided((min(SAMPLE, -(-part.numel() // step)),), (step,))
-    bits = sample.view(torch.int32 if sample.element_size() == 4 else torch.int64)
-    return torch.where(torch.isfinite(sample).all(), bits.sum(dtype=torch.int64), NOT_FINITE)
+    return part.as_strided((min(SAMPLE, -(-part.numel() // step)),), (step,))

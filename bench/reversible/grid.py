@@ -13,13 +13,15 @@ import torch
 from torch import Tensor
 
 from bench.reversible.addition import Addition
-from bench.reversible.checksum import NOT_FINITE, InexactReconstruction
+from bench.reversible.checksum import InexactReconstruction, checksum, finite
 from bench.reversible.layer import State, memory_format
 
 DIGITS = {torch.float32: 24, torch.float64: 53}
 # The range is 2^6 times the largest magnitude at the entry, so that residual sums of a hundred blocks fit in.
 HEADROOM_BITS = 6
-CHUNK = 2**18  # values worked on at a time: one megabyte of float32, which stays in a core's cache
+# Values worked on at a time: on a CPU a megabyte of float32, which stays in its cache; elsewhere enough to keep it busy.
+CHUNK = {"cpu": 2**18}
+OTHER_CHUNK = 2**24
 
 
 class Grid(Addition):
@@ -86,18 +88,21 @@ class Grid(Addition):
         """The magnitude from which sums in the type of `x` are counted as overflows."""
         return math.ldexp(self.step, _digits(x))
 
-    def compare(self, name: str, found: Tensor, wanted: Tensor, overflows: int | Tensor) -> None:
-        """Compare two checksums of the input of the layer called `name`; `overflows`: the count before it ran.
+    def compare(self, name: str, state: State, wanted: Tensor, overflows: int | Tensor) -> None:
+        """Compare a layer's reconstructed input with the checksum of the true one.
 
-        Since then no value may have left the range, else a difference is no surprise. Raises `InexactReconstruction`
-        on the CPU; elsewhere the difference is kept for `check`.
+        `overflows` is the count before it ran: if values left the range since, a difference is no surprise. Raises
+        `InexactReconstruction` with the layer's `name` on the CPU; elsewhere the difference is kept for `check`.
         """
-        differs = ((found != wanted) & (found != NOT_FINITE) & (wanted != NOT_FINITE)).any()
-        differs &= torch.as_tensor(self.overflows == overflows, device=differs.device)
-        if differs.device.type != "cpu":
-            self._differences[name] = self._differences.get(name, differs) | differs
-        elif differs:
-            raise InexactReconstruction(_sentence(name))
+        found = checksum(state)
+        if found.device.type == "cpu":
+            if not torch.equal(found, wanted) and self.overflows == overflows and finite(state):
+                raise InexactReconstruction(_sentence(name))
+            return
+        differs = (
+            (found != wanted).any() & finite(state) & torch.as_tensor(self.overflows == overflows).to(found.device)
+        )
+        self._differences[name] = self._differences.get(name, differs) | differs
 
     def check(self) -> None:
         """Raise `InexactReconstruction` if `compare` found a difference; waits for the device."""
@@ -130,7 +135,11 @@ def _digits(x: Tensor) -> int:
 
 
 def _scratch(like: Tensor) -> Tensor:
-    return torch.empty(min(CHUNK, like.numel()), dtype=like.dtype, device=like.device)
+    return torch.empty(min(_chunk(like), like.numel()), dtype=like.dtype, device=like.device)
+
+
+def _chunk(x: Tensor) -> int:
+    return CHUNK.get(x.device.type, OTHER_CHUNK)
 
 
 def _shaped(scratch: Tensor, like: Tensor) -> Tensor:
@@ -138,11 +147,11 @@ def _shaped(scratch: Tensor, like: Tensor) -> Tensor:
 
 
 def _chunks(x: Tensor, y: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Views of the same values of `x`, which is dense, and of `y`, in the order of memory, CHUNK at a time."""
+    """Views of the same values of `x`, which is dense, and of `y`, in the order of memory, a chunk at a time."""
     y = y.contiguous(memory_format=memory_format(x))
     if not x.numel():
         return
-    yield from zip(_in_memory(x).split(CHUNK), _in_memory(y).split(CHUNK), strict=True)
+    yield from zip(_in_memory(x).split(_chunk(x)), _in_memory(y).split(_chunk(x)), strict=True)
 
 
 def _in_memory(x: Tensor) -> Tensor:

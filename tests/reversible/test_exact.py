@@ -21,7 +21,8 @@ from bench.reversible import (
     ReversibleSequential,
     exact,
 )
-from bench.reversible.checksum import InexactReconstruction, checksum
+from bench.reversible import grid as grid_module
+from bench.reversible.checksum import InexactReconstruction, checksum, finite
 from bench.reversible.determinism import require_determinism
 from bench.reversible.grid import Grid
 from tests.reversible.networks import all_gradients, hybrid_block, images, ordinary_block, relative_error
@@ -61,7 +62,8 @@ def every_bit(monkeypatch):
         compared.append(len(state))
         return torch.cat([part.flatten().view(torch.int32).long() for part in state])
 
-    monkeypatch.setattr(exact, "checksum", bits)
+    for place in (exact, grid_module):
+        monkeypatch.setattr(place, "checksum", bits)
     return compared
 
 
@@ -83,7 +85,8 @@ def test_every_activation_is_restored_bit_for_bit(
     block, seed, batch, channels, side, grid_bits, pooling, channels_last
 ):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exact, "checksum", lambda state: torch.cat([p.flatten().view(torch.int32) for p in state]))
+        for place in (exact, grid_module):
+            patch.setattr(place, "checksum", lambda state: torch.cat([p.flatten().view(torch.int32) for p in state]))
         torch.manual_seed(seed)
         model = network(4, channels, BLOCKS[block], grid_bits, pooling)
         if side == 2 and pooling:
@@ -254,6 +257,9 @@ def test_a_checksum_sees_every_bit_of_its_sample_and_no_order():
     assert torch.equal(sums, checksum([part.clone() for part in state]))
     state[1][1, 3, 2, 2] *= -1
     assert torch.equal(checksum(state) == sums, torch.tensor([True, False]))
+    assert finite(state)
+    state[0][0, 0, 0, 0] = torch.nan
+    assert not finite(state)
 
 
 def test_batch_norm_after_blocks_starts_a_run_of_its_own():

@@ -75,8 +75,7 @@ def test_values_beyond_the_grid_are_reported(train):
 
 def test_a_broken_promise_is_a_row(train, monkeypatch):
     sums = exact.checksum
-    calls = iter(range(10**6))
-    monkeypatch.setattr(exact, "checksum", lambda state: sums(state) + next(calls))
+    monkeypatch.setattr(exact, "checksum", lambda state: sums(state) + 1)
     outcome = train("irevnet", "inexact")["outcome"]
     assert outcome["status"] == "inexact" and outcome["accuracy"] is None
     assert "layer 4 (ReversibleBlock)" in outcome["reason"]
