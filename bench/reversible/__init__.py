@@ -14,6 +14,7 @@ from bench.reversible.block import ReversibleBlock
 from bench.reversible.chain import InvertibleChain
 from bench.reversible.checksum import InexactReconstruction
 from bench.reversible.convolution import InvertibleConv2d
+from bench.reversible.grid import Grid
 from bench.reversible.layer import InvertibleLayer
 from bench.reversible.observer import Observer, Work, observing
 from bench.reversible.pooling import BatchPooling, ChannelPooling, GlobalPooling
@@ -24,6 +25,7 @@ __all__ = [
     "BatchPooling",
     "ChannelPooling",
     "GlobalPooling",
+    "Grid",
     "InexactReconstruction",
     "InvertibleBatchNorm2d",
     "InvertibleChain",

@@ -19,7 +19,7 @@ from bench.reversible.layer import State, memory_format
 DIGITS = {torch.float32: 24, torch.float64: 53}
 # The range is 2^6 times the largest magnitude at the entry, so that residual sums of a hundred blocks fit in.
 HEADROOM_BITS = 6
-# Values worked on at a time: on a CPU a megabyte of float32, which stays in its cache; elsewhere enough to keep it busy.
+# Values worked on at a time: on a CPU a megabyte of float32, which stays in its cache; else enough to keep a GPU busy.
 CHUNK = {"cpu": 2**18}
 OTHER_CHUNK = 2**24
 
