@@ -5,6 +5,7 @@ _NOISY = {
     "irevnet": "residual block + pooling",
     "layerwise": "layer-wise + pooling",
     "hybrid": "layer-wise + residual block + pooling",
+    "inplace-abn": "batch norm + activation",
 }
 _BASELINES = {
     "checkpointing": "recomputed from checkpoints",

@@ -14,6 +14,7 @@ from bench.reversible.block import ReversibleBlock
 from bench.reversible.chain import InvertibleChain
 from bench.reversible.convolution import InvertibleConv2d
 from bench.reversible.layer import InvertibleLayer
+from bench.reversible.observer import Observer, Work, observing
 from bench.reversible.pooling import BatchPooling, ChannelPooling, GlobalPooling
 from bench.reversible.sequential import RECONSTRUCTIONS, ReversibleSequential
 
@@ -27,6 +28,9 @@ __all__ = [
     "InvertibleConv2d",
     "InvertibleLayer",
     "InvertibleLeakyReLU",
+    "Observer",
     "ReversibleBlock",
     "ReversibleSequential",
+    "Work",
+    "observing",
 ]

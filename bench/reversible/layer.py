@@ -71,6 +71,7 @@ class InvertibleLayer(nn.Module):
     """
 
     parts: int = 1  # into how many channel parts this layer needs its input cut, at least
+    observer: Any = None  # who is told of this layer's work (see `observing`)
 
     def forward(self, x: Tensor) -> Tensor:
         """The layer as ordinary autograd sees it: every tensor that its gradient needs is stored."""
