@@ -12,16 +12,15 @@ from shlex import quote
 from snakemake.exceptions import WorkflowError
 
 from bench.announcement import RESULTS, announce
-from bench.configuration import load
 from bench.errors import InputError
 from bench.jobs import planned_jobs
-from bench.scales import choose
+from bench.scales import choose, configuration_of
 
 if set(config) - {"scale"}:
     raise WorkflowError(f"--config knows only the key scale, not {', '.join(set(config) - {'scale'})}.")
 try:
     choice = choose(str(config.get("scale", "")))
-    settings = load(choice.path)
+    settings = configuration_of(choice)
     if workflow.is_main_process:
         announce(choice, settings)
 except InputError as error:
