@@ -83,7 +83,7 @@ def test_a_plugins_source_is_part_of_its_own_records_keys_alone(place: Path) -> 
         (None, "there is no file"),
         ("import nowhere_to_be_found", "fails with ModuleNotFoundError"),
         ("def broken(:", "fails with SyntaxError"),
-        ("from bench.data.registry import register\nregister('digits', 'again')(print)", "there is a data set 'digits'"),
+        ("from bench.data.registry import register\nregister('digits', '')(print)", "there is a data set 'digits'"),
     ],
 )
 def test_a_plugin_that_fails_is_told_in_one_sentence(
