@@ -28,6 +28,7 @@ from bench.reversible import (
     ReversibleBlock,
     ReversibleSequential,
 )
+from bench.reversible.layer import join
 
 State = list[Tensor]
 
@@ -103,7 +104,7 @@ def _ideal_run(trace: Trace, run: list[InvertibleLayer], x: Tensor) -> Tensor:
     kept: list[Tensor] = []
     for layer in run:
         state = store(layer, trace, state, kept)
-    x = torch.cat(state, dim=1)
+    x = join(state)
     trace.note(Entry(tuple(kept), gradient=size(x)))
     return x
 

@@ -5,6 +5,7 @@ _NOISY = {
     "irevnet": "residual block + pooling",
     "layerwise": "layer-wise + pooling",
     "hybrid": "layer-wise + residual block + pooling",
+    "inplace-abn": "batch norm + activation",
 }
 _EXACT = _NOISY | {"hybrid": "residual block + pooling (layer-wise inside: noisy)"}
 _BASELINES = {
