@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from bench.reversible.addition import FLOATING
-from bench.reversible.block import ReversibleBlock
 from bench.reversible.chain import InvertibleChain
 from bench.reversible.checksum import checksum
 from bench.reversible.grid import Grid
@@ -63,6 +62,7 @@ class Witnessed(InvertibleLayer):
         super().__init__()
         self.layer, self.name, self.grid, self.store = layer, name, grid, store
         self.parts = layer.parts
+        self._adding = [module for module in layer.modules() if hasattr(module, "addition")]
 
     def differentiable(self, state: State) -> State:
         with self._on_grid(), working("forward", self.layer, state):
@@ -96,14 +96,13 @@ class Witnessed(InvertibleLayer):
 
     @contextlib.contextmanager
     def _on_grid(self) -> Iterator[None]:
-        blocks = [module for module in self.layer.modules() if isinstance(module, ReversibleBlock)]
-        for block in blocks:
-            block.addition = self.grid
+        for module in self._adding:
+            module.addition = self.grid
         try:
             yield
         finally:
-            for block in blocks:
-                block.addition = FLOATING
+            for module in self._adding:
+                module.addition = FLOATING
 
 
 def exact_chain(layers: Sequence[InvertibleLayer], names: Sequence[str], grid: Grid, store: bool) -> InvertibleChain:

@@ -31,6 +31,8 @@ class Grid(Addition):
     rounding). It is a number on the CPU and a tensor elsewhere, so that nobody waits for the device.
     """
 
+    headroom_bits = HEADROOM_BITS
+
     def __init__(self, bits: int | None = None) -> None:
         self.bits = bits
         self.overflows: int | Tensor = 0
@@ -40,7 +42,7 @@ class Grid(Addition):
         """Round `state` to the grid, in place. Its first call chooses the grid by the range of what it is given."""
         self.choose(state)
         for part in state:
-            for chunk, source in _chunks(part, part):
+            for chunk, source in chunks(part, part):
                 # Plus nothing: it makes 0 of -0, which no sum would give back.
                 self._multiples(source, chunk).mul_(self.step).add_(0.0)
                 self._count(chunk)
@@ -54,19 +56,19 @@ class Grid(Addition):
             torch.distributed.all_reduce(largest, torch.distributed.ReduceOp.MAX)  # one grid for all processes
         magnitude = largest.item()
         exponent = math.frexp(magnitude)[1] if math.isfinite(magnitude) else 0
-        self.bits = _digits(state[0]) - HEADROOM_BITS - max(exponent, 0)
+        self.bits = self.digits(state[0]) - self.headroom_bits - max(exponent, 0)
 
     def add(self, to: State, what: State) -> None:
         for target, term in zip(to, what, strict=True):
             scratch = _scratch(target)
-            for chunk, source in _chunks(target, term):
+            for chunk, source in chunks(target, term):
                 chunk.add_(self._multiples(source, _shaped(scratch, chunk)), alpha=self.step)
                 self._count(chunk)
 
     def subtract(self, to: State, what: State) -> None:
         for target, term in zip(to, what, strict=True):
             scratch = _scratch(target)
-            for chunk, source in _chunks(target, term):
+            for chunk, source in chunks(target, term):
                 chunk.sub_(self._multiples(source, _shaped(scratch, chunk)), alpha=self.step)
 
     def differentiable(self, x: State, fx: State) -> State:
@@ -86,7 +88,13 @@ class Grid(Addition):
 
     def limit(self, x: Tensor) -> float:
         """The magnitude from which sums in the type of `x` are counted as overflows."""
-        return math.ldexp(self.step, _digits(x))
+        return math.ldexp(self.step, self.digits(x))
+
+    def digits(self, x: Tensor) -> int:
+        """Binary digits of the type in which the state `x` is held."""
+        if x.dtype not in DIGITS:
+            raise ValueError(f"Exact reconstruction needs a state in float32 or float64, not {x.dtype}.")
+        return DIGITS[x.dtype]
 
     def compare(self, name: str, state: State, wanted: Tensor, overflows: int | Tensor) -> None:
         """Compare a layer's reconstructed input with the checksum of the true one.
@@ -128,12 +136,6 @@ def _sentence(name: str) -> str:
     return f"the reconstructed input of {name} is not the one of the forward pass"
 
 
-def _digits(x: Tensor) -> int:
-    if x.dtype not in DIGITS:
-        raise ValueError(f"Exact reconstruction needs a state in float32 or float64, not {x.dtype}.")
-    return DIGITS[x.dtype]
-
-
 def _scratch(like: Tensor) -> Tensor:
     return torch.empty(min(_chunk(like), like.numel()), dtype=like.dtype, device=like.device)
 
@@ -146,7 +148,7 @@ def _shaped(scratch: Tensor, like: Tensor) -> Tensor:
     return scratch[: like.numel()].view(like.shape)
 
 
-def _chunks(x: Tensor, y: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def chunks(x: Tensor, y: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """Views of the same values of `x`, which is dense, and of `y`, in the order of memory, a chunk at a time."""
     y = y.contiguous(memory_format=memory_format(x))
     if not x.numel():
