@@ -9,8 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from bench.reversible.channelwise import add_scaled, channel_sum, scale_and_shift, weighted_sums
+from bench.reversible.channelwise import add_scaled, scale_and_shift, weighted_sums
 from bench.reversible.layer import Gradients, InvertibleLayer, State, Wanted, channel_slices
+from bench.reversible.moments import Moments
 
 
 class Statistics(NamedTuple):
@@ -80,26 +81,46 @@ class InvertibleBatchNorm2d(InvertibleLayer):
         _scale_and_shift(state, factor, memo.mean - self.bias.detach() * factor)
 
     def retrace(self, state: State, grad: State, memo: Statistics, wanted: Wanted) -> Gradients:
-        scale, bias = self.scale().detach(), self.bias.detach()
-        sum_g, sum_gx = self._gradient_sums(state, grad, scale, bias)
+        sums = self.gradient_sums(state, grad)
+        self.pull_back(state, grad, memo, sums, state[0].numel() // state[0].shape[1])
+        return self.parameter_gradients(sums, wanted)
+
+    def gradient_sums(self, state: State, grad: State) -> Tensor:
+        """(sum g, sum g xn) over (N, H, W), shape (2, C) in float64, of an output and its gradient: all that
+        `pull_back` needs to know of images other than its own. xn = (y - beta) / w.
+        """
+        bias, factor = self.bias.detach(), 1 / self.scale().detach()
+        sums = [
+            torch.stack(weighted_sums(g, y, bias[channels], factor[channels]))
+            for y, g, channels in zip(state, grad, channel_slices(state), strict=True)
+        ]
+        return torch.cat(sums, dim=1).double()
+
+    def pull_back(self, state: State, grad: State, memo: Statistics, sums: Tensor, count: int) -> None:
+        """Turn (output, its gradient) of some images into (input, its gradient), in place.
+
+        `sums` are the `gradient_sums` over all images, `count` their pixels.
+        """
         # gx = w r (g - mean(g) - xn mean(g xn)) with xn = (y - beta) / w and r the inverse deviation, written as
         # g A + y B + C so that it is computed in place; outside training the two means are absent.
-        a = scale * memo.inverse_deviation
+        a = self.scale().detach() * memo.inverse_deviation
         if memo.of_batch:
-            count = grad[0].numel() // grad[0].shape[1]
-            b = -memo.inverse_deviation * sum_gx / count
-            c = -a * sum_g / count - bias * b
-            _scale_and_shift(grad, a, c)
+            mean_g, mean_gx = (sums / count).to(a.dtype)
+            b = -memo.inverse_deviation * mean_gx
+            _scale_and_shift(grad, a, -a * mean_g - self.bias.detach() * b)
             for y, g, channels in zip(state, grad, channel_slices(state), strict=True):
                 add_scaled(g, y, b[channels])
         else:
             _scale_and_shift(grad, a, torch.zeros_like(a))
         self.undo(state, memo)
+
+    def parameter_gradients(self, sums: Tensor, wanted: Wanted) -> Gradients:
+        """The wanted ones of gamma's and beta's gradients, from the `gradient_sums` over all images."""
+        sum_g, sum_gx = sums.to(self.weight.dtype)
         gradients: Gradients = {}
         if wanted(self.weight):
-            gradients[self.weight] = (
-                sum_gx * torch.sign(self.weight.detach() + self.gamma_eps) if self.gamma_eps else sum_gx
-            )
+            sign = torch.sign(self.weight.detach() + self.gamma_eps) if self.gamma_eps else 1
+            gradients[self.weight] = sum_gx * sign
         if wanted(self.bias):
             gradients[self.bias] = sum_g
         return gradients
@@ -117,27 +138,19 @@ class InvertibleBatchNorm2d(InvertibleLayer):
         return Statistics(self.running_mean.clone(), torch.rsqrt(self.running_var + self.eps), False)
 
     def _batch_statistics(self, state: State) -> Statistics:
-        count = state[0].numel() // state[0].shape[1]
-        mean = torch.cat([channel_sum(part) for part in state]) / count
-        # sum x (x - mean) = n var: one pass with no temporary, where `torch.var` on a CPU takes many times as long.
-        squares = [
-            weighted_sums(part, part, mean[channels], torch.ones_like(mean[channels]))[1]
-            for part, channels in zip(state, channel_slices(state), strict=True)
-        ]
-        variance = torch.cat(squares).clamp_(min=0) / count
-        self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
+        moments = Moments()
+        moments.add(state)
+        return self.counted(moments)
+
+    def counted(self, moments: Moments) -> Statistics:
+        """The statistics of a forward pass in training, whose input has these moments; the running ones take note."""
+        count, mean = moments.count, moments.mean.to(self.weight.dtype)
+        variance = moments.squares / count
+        self.running_mean.lerp_(moments.mean.to(self.running_mean.dtype), self.momentum)
         unbiased = variance * (count / max(count - 1, 1))
         self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
-        self._latest = Statistics(mean, torch.rsqrt(variance + self.eps), True)
+        self._latest = Statistics(mean, torch.rsqrt(variance + self.eps).to(mean.dtype), True)
         return self._latest
-
-    def _gradient_sums(self, state: State, grad: State, scale: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-        """(sum g, sum g xn) over (N, H, W), each (C,), with xn = (y - beta) / w."""
-        sums = [
-            weighted_sums(g, y, bias[channels], 1 / scale[channels])
-            for y, g, channels in zip(state, grad, channel_slices(state), strict=True)
-        ]
-        return torch.cat([sum_g for sum_g, _ in sums]), torch.cat([sum_gx for _, sum_gx in sums])
 
 
 def _scale_and_shift(state: State, factor: Tensor, shift: Tensor) -> None:

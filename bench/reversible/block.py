@@ -14,21 +14,21 @@ class ReversibleBlock(InvertibleLayer):
 
     Where they are invertible layers (an `InvertibleChain`: the paper's hybrid, section 4.2) the block's inverse
     restores its input, and their hidden activations are restored layer by layer; else they are stored while their
-    gradient passes. Either way each of them is computed once more in the backward pass. `addition` is how their
-    outputs are added: in floating point, or (`reconstruction="exact"`) on a grid, where nothing is lost.
+    gradient passes. `slice_bytes` sets the size of the slices of the batch that invertible chains are worked on in.
+    `addition` is how outputs are added: in floating point, or (`reconstruction="exact"`) on a grid, losing nothing.
     """
 
     exact = True
 
-    def __init__(self, f: nn.Module, g: nn.Module) -> None:
+    def __init__(self, f: nn.Module, g: nn.Module, slice_bytes: int | None = None) -> None:
         super().__init__()
-        self.f, self.g = f, g
+        self.f, self.g, self.slice_bytes = f, g, slice_bytes
         self.addition: Addition = FLOATING
         self.parts = 2 * max(getattr(module, "parts", 1) for module in (f, g))
 
     @functools.cached_property
     def _branches(self) -> tuple[Branch, Branch]:
-        return branch(self.f), branch(self.g)
+        return branch(self.f, self.slice_bytes), branch(self.g, self.slice_bytes)
 
     def differentiable(self, state: State) -> State:
         f, g = self._branches
@@ -61,24 +61,13 @@ class ReversibleBlock(InvertibleLayer):
     def retrace(self, state: State, grad: State, memo: tuple[Memo, Memo], wanted: Wanted) -> Gradients:
         f, g = self._branches
         (y1, y2), (g1, g2) = _halves(state), _halves(grad)
-        gradients = self._retrace_half(g, y1, y2, g2, g1, memo[1], wanted)
-        accumulate(gradients, self._retrace_half(f, y2, y1, g1, g2, memo[0], wanted))
+        gradients = g.retrace(y1, y2, g2, g1, memo[1], wanted, self.addition.subtract)
+        accumulate(gradients, f.retrace(y2, y1, g1, g2, memo[0], wanted, self.addition.subtract))
         return gradients
 
     def latest(self) -> tuple[Memo, Memo]:
         f, g = self._branches
         return f.latest(), g.latest()
-
-    def _retrace_half(
-        self, function: Branch, x: State, y: State, grad_y: State, grad_x: State, memo: Memo, wanted: Wanted
-    ) -> Gradients:
-        """Undo y += function(x) in place and add the function's gradient to `grad_x`."""
-        output, tape = function.rerun(x, memo, wanted)
-        self.addition.subtract(y, output)
-        del output  # an ordinary branch's output need not live through its backward pass
-        added, gradients = function.pull_back(tape, grad_y, wanted)
-        FLOATING.add(grad_x, added)
-        return gradients
 
 
 def _halves(state: State) -> tuple[State, State]:

@@ -1,19 +1,22 @@
-"""The functions F and G of a reversible block, as the block needs them: run, run again for the gradient, pull back.
+"""The functions F and G of a reversible block, as the block needs them: run, run again, retrace.
 
 An `OrdinaryBranch` is any module; recomputing it stores its hidden activations until its gradient is done (the local
-bottleneck of section 3.4). A `ChainBranch` is a sequence of invertible layers; only its output is recomputed, and the
-hidden activations are restored layer by layer while the gradient passes (section 4.2).
+bottleneck of section 3.4). A `ChainBranch` is any chain of invertible layers; only its output is recomputed, and the
+hidden activations are restored layer by layer while the gradient passes (section 4.2), in two buffers as large as its
+input. Where it can, a `SlicedBranch` takes its place, which needs one or none.
 """
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from bench.reversible.chain import InvertibleChain
-from bench.reversible.layer import Gradients, InvertibleLayer, Memo, State, Wanted, join, memory_format
+from bench.reversible.chain import InvertibleChain, flat
+from bench.reversible.layer import Gradients, InvertibleLayer, Memo, State, Subtract, Wanted, join, memory_format
 from bench.reversible.random_state import random_state, replaying
-from bench.reversible.recorded import Recording, pull_back, record, run_again
+from bench.reversible.recorded import pull_back, record, run_again
+from bench.reversible.sliced_branch import SlicedBranch, sliceable
+from bench.reversible.slices import add_to
 
 
 class Branch(Protocol):
@@ -24,11 +27,12 @@ class Branch(Protocol):
     def trace(self, x: State) -> tuple[State, Memo]:
         """f(x) without a graph, and what is needed to compute the same again."""
 
-    def rerun(self, x: State, memo: Memo, wanted: Wanted) -> tuple[State, Any]:
-        """f(x) again, without counting statistics, and a tape for `pull_back`."""
-
-    def pull_back(self, tape: Any, grad: State, wanted: Wanted) -> tuple[State, Gradients]:
-        """Given the gradient of f(x), which is only read: the gradient of x, and the parameters' gradients."""
+    def retrace(
+        self, x: State, y: State, grad_y: State, grad_x: State, memo: Memo, wanted: Wanted, subtract: Subtract
+    ) -> Gradients:
+        """Undo y += f(x) by `subtract(y, f(x))` and add the gradient of x to `grad_x`, in place; `grad_y` is only
+        read. f is computed once more, without counting statistics; returns the wanted parameters' gradients.
+        """
 
     def again(self, x: State, memo: Memo) -> State:
         """f(x) again, when no gradient is wanted."""
@@ -53,16 +57,17 @@ class OrdinaryBranch:
         drew = not torch.equal(before, random_state(device))
         return _parted(y, x), before if drew else None
 
-    def rerun(self, x: State, memo: Tensor | None, wanted: Wanted) -> tuple[State, Recording]:
+    def retrace(
+        self, x: State, y: State, grad_y: State, grad_x: State, memo: Tensor | None, wanted: Wanted, subtract: Subtract
+    ) -> Gradients:
         with replaying(memo, x[0].device):
-            y, recording = record(self.module, join(x), wanted)
-        return _parted(y, x), recording
-
-    def pull_back(self, tape: Recording, grad: State, wanted: Wanted) -> tuple[State, Gradients]:
-        grad_x, gradients = pull_back(tape, join(grad))
-        if grad_x is None:
-            return [torch.zeros_like(g) for g in grad], gradients
-        return _parted(grad_x, grad), gradients
+            output, recording = record(self.module, join(x), wanted)
+        subtract(y, _parted(output, x))
+        del output  # it need not live through the backward pass
+        found, gradients = pull_back(recording, join(grad_y))
+        if found is not None:
+            add_to(grad_x, _parted(found, grad_x))
+        return gradients
 
     def again(self, x: State, memo: Tensor | None) -> State:
         with replaying(memo, x[0].device):
@@ -85,15 +90,15 @@ class ChainBranch:
         y = _copy(x)
         return y, self.chain.trace(y)
 
-    def rerun(self, x: State, memo: Memo, wanted: Wanted) -> tuple[State, tuple[State, Memo]]:
-        y = self.again(x, memo)
-        # The tape is the output itself: the layer-wise inverse starts from it, so F is recomputed once, not twice.
-        return y, (y, memo)
-
-    def pull_back(self, tape: tuple[State, Memo], grad: State, wanted: Wanted) -> tuple[State, Gradients]:
-        state, memo = tape
-        grad_x = _copy(grad)
-        return grad_x, self.chain.retrace(state, grad_x, memo, wanted)
+    def retrace(
+        self, x: State, y: State, grad_y: State, grad_x: State, memo: Memo, wanted: Wanted, subtract: Subtract
+    ) -> Gradients:
+        # The layer-wise inverse starts from the recomputed output, so F is recomputed once, not twice.
+        state, grad = self.again(x, memo), _copy(grad_y)
+        subtract(y, state)
+        gradients = self.chain.retrace(state, grad, memo, wanted)
+        add_to(grad_x, grad)
+        return gradients
 
     def again(self, x: State, memo: Memo) -> State:
         y = _copy(x)
@@ -104,11 +109,12 @@ class ChainBranch:
         return self.chain.latest()
 
 
-def branch(module: nn.Module) -> Branch:
-    """The kind of branch that `module` can be."""
+def branch(module: nn.Module, slice_bytes: int | None = None) -> Branch:
+    """The kind of branch that `module` can be; `slice_bytes` sets the size of slices of the batch."""
     if not isinstance(module, InvertibleLayer):
         return OrdinaryBranch(module)
-    return ChainBranch(module if isinstance(module, InvertibleChain) else InvertibleChain(module))
+    layers = flat(module)
+    return SlicedBranch(layers, slice_bytes) if sliceable(layers) else ChainBranch(InvertibleChain(*layers))
 
 
 def _copy(state: State) -> State:

@@ -49,3 +49,8 @@ class InvertibleChain(InvertibleLayer):
 
     def latest(self) -> list[Memo]:
         return [layer.latest() for layer in self.layers]
+
+
+def flat(layer: InvertibleLayer) -> list[InvertibleLayer]:
+    """The layers of a chain, and of chains in it, in order; any other layer alone."""
+    return [each for inner in layer.layers for each in flat(inner)] if isinstance(layer, InvertibleChain) else [layer]

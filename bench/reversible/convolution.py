@@ -17,6 +17,7 @@ class InvertibleConv2d(InvertibleLayer):
     """
 
     parts = 2
+    per_image = True
 
     def __init__(self, channels: int, kernel_size: int = 3, gain: float = 1.0, slice_bytes: int | None = None) -> None:
         super().__init__()
@@ -62,22 +63,34 @@ class InvertibleConv2d(InvertibleLayer):
         gradients: Gradients = {}
         # Image by image independent: everything that one slice needs is done while the slice is in the cache.
         for s in batch_slices(y1, self.slice_bytes):
-            accumulate(gradients, self._retrace_branch(self.g, y1[s], y2[s], g2[s], g1[s], wanted))
-            accumulate(gradients, self._retrace_branch(self.f, y2[s], y1[s], g1[s], g2[s], wanted))
+            accumulate(gradients, self._pull_back(self.g, y1[s], g2[s], g1[s], wanted))
+            y2[s] -= self._convolve(y1[s], self.g.detach())
+            accumulate(gradients, self._pull_back(self.f, y2[s], g1[s], g2[s], wanted))
+            y1[s] -= self._convolve(y2[s], self.f.detach())
         state[:], grad[:] = _rejoin([y1, y2], len(state)), _rejoin([g1, g2], len(grad))
         return gradients
 
-    def _retrace_branch(
-        self, weight: nn.Parameter, x: Tensor, y: Tensor, grad_y: Tensor, grad_x: Tensor, wanted: Wanted
-    ) -> Gradients:
-        """Undo y += weight * x in place and add the branch's gradient to `grad_x`."""
+    def retrace_from(self, x: State, state: State, grad: State, memo: None, wanted: Wanted) -> Gradients:
+        (y1, _), (_, x2), (g1, g2) = _halves(state), _halves(x), _halves(grad)
+        gradients: Gradients = {}
+        for s in batch_slices(y1, self.slice_bytes):
+            accumulate(gradients, self._pull_back(self.g, y1[s], g2[s], g1[s], wanted))
+            accumulate(gradients, self._pull_back(self.f, x2[s], g1[s], g2[s], wanted))
+        state[:], grad[:] = x, _rejoin([g1, g2], len(grad))
+        return gradients
+
+    def _pull_back(self, weight: nn.Parameter, x: Tensor, grad_y: Tensor, grad_x: Tensor, wanted: Wanted) -> Gradients:
+        """Of y += weight * x: add the gradient of `x` to `grad_x`."""
         dtype = _compute_dtype(x)
-        kernel = weight.detach().to(dtype)
         grad_input, grad_weight, _ = torch.ops.aten.convolution_backward(
-            grad_y.to(dtype), x.to(dtype), kernel, None, *self._geometry(), [True, wanted(weight), False]
+            grad_y.to(dtype),
+            x.to(dtype),
+            weight.detach().to(dtype),
+            None,
+            *self._geometry(),
+            [True, wanted(weight), False],
         )
         grad_x += grad_input
-        y -= self._convolve(x, kernel)
         return {weight: grad_weight.to(weight.dtype)} if wanted(weight) else {}
 
     def _convolve(self, x: Tensor, weight: Tensor) -> Tensor:

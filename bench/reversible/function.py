@@ -13,64 +13,108 @@ from bench.reversible.pooling import GlobalPooling
 from bench.reversible.slices import batch_slices
 
 
+class Handover:
+    """What `Joined` leaves for `Retraced` in the backward pass: the chain's output, as a state that is overwritten."""
+
+    def __init__(self) -> None:
+        self.state: State = []
+
+
 class Retraced(torch.autograd.Function):
-    """`apply(chain, readout, x, *chain.parameters())`: the chain's output, or what `readout` pools from it.
+    """`apply(chain, readout, handover, x, *chain.parameters())`: the chain's output in parts, or what `readout` pools.
 
     Of all activations only the output is kept, and in the backward pass it is overwritten with the input, layer by
-    layer. With a readout nobody else has ever seen the output, so no copy of it is needed. Gradients of `x` and of the
-    parameters are returned to autograd, as for any function: hooks, `torch.autograd.grad` and DDP see nothing special.
+    layer. With a readout nobody else has ever seen the output, so no copy of it is needed; without one it is `Joined`
+    that keeps it. Gradients of `x` and of the parameters are returned to autograd, as for any function: hooks,
+    `torch.autograd.grad` and DDP see nothing special.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, chain: InvertibleChain, readout: GlobalPooling | None, x: Tensor, *parameters: Tensor
-    ) -> Tensor:
+        ctx: Any,
+        chain: InvertibleChain,
+        readout: GlobalPooling | None,
+        handover: Handover | None,
+        x: Tensor,
+        *parameters: Tensor,
+    ) -> tuple[Tensor, ...]:
         state = split(x, chain.parts)
         ctx.memo = chain.trace(state)
-        ctx.chain, ctx.readout, ctx.autocast = chain, readout, _autocast(x.device.type)
-        output = join([readout(part) for part in state]) if readout else join(state)
-        kept = state if readout else [output]
-        ctx.kept = len(kept)
+        ctx.chain, ctx.readout, ctx.handover, ctx.autocast = chain, readout, handover, _autocast(x.device.type)
+        ctx.kept = len(state) if readout else 0
         # The parameters are saved for autograd's check that nobody changed them before the backward pass.
-        ctx.save_for_backward(*kept, *parameters)
-        return output
+        ctx.save_for_backward(*state[: ctx.kept], *parameters)
+        return (join([readout(part) for part in state]),) if readout else tuple(state)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grad_output: Tensor) -> tuple[Tensor | None, ...]:
+        wanted = {
+            parameter
+            for parameter, needed in zip(ctx.chain.parameters(), ctx.needs_input_grad[4:], strict=True)
+            if needed
+        }
+        with ctx.autocast():
+            if ctx.readout:
+                state = _taken(ctx, ctx.kept)
+                grad = _pull_back_readout(ctx.readout, state, grad_output[0])
+            else:
+                _let_go(ctx)
+                # `Joined` made both for this node alone, so that they may be overwritten.
+                state, ctx.handover.state = ctx.handover.state, []
+                grad = list(grad_output)
+            gradients = ctx.chain.retrace(state, grad, ctx.memo, wanted.__contains__)
+        state.clear()
+        grad_x = join(grad) if ctx.needs_input_grad[3] else None
+        return None, None, None, grad_x, *(gradients.get(parameter) for parameter in ctx.chain.parameters())
+
+
+class Joined(torch.autograd.Function):
+    """`apply(handover, *parts)`: the parts as one tensor, which is all that is kept of the run of layers behind it.
+
+    Autograd holds a node's incoming gradient until the node is done, whoever else may hold it too. This node only cuts
+    it (and the kept output) into parts of its own, so that the whole is gone while `Retraced` overwrites the parts.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, handover: Handover, *parts: Tensor) -> Tensor:
+        y = torch.cat(parts, dim=1)
+        ctx.handover, ctx.parts = handover, len(parts)
+        ctx.save_for_backward(y)
+        return y
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
-        wanted = {
-            parameter
-            for parameter, needed in zip(ctx.chain.parameters(), ctx.needs_input_grad[3:], strict=True)
-            if needed
-        }
-        with ctx.autocast():
-            state = _take_state(ctx)
-            grad = (
-                _pull_back_readout(ctx.readout, state, grad_output) if ctx.readout else split(grad_output, len(state))
-            )
-            gradients = ctx.chain.retrace(state, grad, ctx.memo, wanted.__contains__)
-        state.clear()
-        grad_x = join(grad) if ctx.needs_input_grad[2] else None
-        return None, None, grad_x, *(gradients.get(parameter) for parameter in ctx.chain.parameters())
+        (y,) = ctx.saved_tensors
+        ctx.handover.state = split(y, ctx.parts)
+        del y
+        _let_go(ctx)
+        return None, *split(grad_output, ctx.parts)
 
 
 def retraced(chain: InvertibleChain, readout: GlobalPooling | None, x: Tensor) -> Tensor:
     """`readout(chain(x))`, or `chain(x)` without one, with noisy reconstruction."""
-    return Retraced.apply(chain, readout, x, *chain.parameters())
+    if readout:
+        return Retraced.apply(chain, readout, None, x, *chain.parameters())[0]
+    handover = Handover()
+    return Joined.apply(handover, *Retraced.apply(chain, None, handover, x, *chain.parameters()))
 
 
-def _take_state(ctx: Any) -> State:
-    """The kept output as a state that the engine may overwrite; autograd's own hold on it is given up.
+def _taken(ctx: Any, count: int) -> list[Tensor]:
+    """The first `count` saved tensors, to be overwritten; copies of them where autograd still needs them."""
+    kept = list(ctx.saved_tensors[:count])
+    return kept if _let_go(ctx) else [part.clone() for part in kept]
 
-    When the graph is kept for another backward pass (`retain_graph=True`) the state is a copy.
-    """
-    kept: State = list(ctx.saved_tensors[: ctx.kept])
+
+def _let_go(ctx: Any) -> bool:
+    """End autograd's hold on the saved tensors, unless the graph is kept for another pass (`retain_graph=True`)."""
     graph_stays = torch._C._autograd._get_current_graph_task_keep_graph()
     if not graph_stays:
+        # Asked for once more, they must be refused: hence before they are cleared.
+        ctx.saved_tensors  # noqa: B018
         ctx.maybe_clear_saved_tensors()
-    if ctx.readout is None:
-        return split(kept.pop(), ctx.chain.parts)
-    return [part.clone() for part in kept] if graph_stays else kept
+    return not graph_stays
 
 
 def _pull_back_readout(readout: GlobalPooling, state: State, grad_output: Tensor) -> State:

@@ -16,6 +16,7 @@ State = list[Tensor]
 Memo = Any
 Gradients = dict[nn.Parameter, Tensor]
 Wanted = Callable[[nn.Parameter], bool]
+Subtract = Callable[[State, State], None]  # the first minus the second, in place
 
 
 def split(x: Tensor, parts: int) -> State:
@@ -73,6 +74,7 @@ class InvertibleLayer(nn.Module):
     parts: int = 1  # into how many channel parts this layer needs its input cut, at least
     exact: bool = False  # whether its inverse gives back the very bits of a state on a grid
     from_output: bool = False  # whether its gradient needs its output only, not its input
+    per_image: bool = False  # whether it keeps the shape, treats every image alone, and needs no memo
     observer: Any = None  # who is told of this layer's work (see `observing`)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -105,6 +107,10 @@ class InvertibleLayer(nn.Module):
     def retrace(self, state: State, grad: State, memo: Memo, wanted: Wanted) -> Gradients:
         """Turn (output, its gradient) into (input, its gradient) in place; returns the wanted parameters' gradients."""
         raise NotImplementedError
+
+    def retrace_from(self, x: State, state: State, grad: State, memo: Memo, wanted: Wanted) -> Gradients:
+        """`retrace` where the input `x`, which is only read, is known; a layer may save the work of restoring it."""
+        return self.retrace(state, grad, memo, wanted)
 
     def latest(self) -> Memo:
         """The memo of the latest forward pass, for `inverse` by hand."""

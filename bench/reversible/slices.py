@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
+from bench.reversible.layer import State
+
 # Bytes of one temporary. On a CPU a slice and what is computed from it should stay in the cache that its core has for
 # itself; on a GPU a slice must be large enough to keep every multiprocessor busy.
 SLICE_BYTES = {"cpu": 2 * 2**20, "cuda": 64 * 2**20}
@@ -20,3 +22,26 @@ def batch_slices(x: Tensor, slice_bytes: int | None = None) -> Iterator[slice]:
     length = -(-images // min(count, images))
     for start in range(0, images, length):
         yield slice(start, min(start + length, images))
+
+
+def viewed(state: State, images: slice) -> State:
+    """Some images of a state, in its memory."""
+    return [part[images] for part in state]
+
+
+def copied(state: State, images: slice) -> State:
+    """Some images of a state, to be overwritten."""
+    return [part[images].clone() for part in state]
+
+
+def put(state: State, whole: State, images: slice) -> None:
+    """Write `state` to its place in `whole`, if it does not lie there already."""
+    for part, target in zip(state, viewed(whole, images), strict=True):
+        if part.data_ptr() != target.data_ptr():
+            target.copy_(part)
+
+
+def add_to(whole: State, state: State, images: slice = slice(None)) -> None:
+    """Add `state` to its place in `whole`, by default all of it."""
+    for part, target in zip(state, viewed(whole, images), strict=True):
+        target += part

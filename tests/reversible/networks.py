@@ -41,9 +41,10 @@ def ordinary_block(channels: int, dropout: float = 0.0) -> ReversibleBlock:
     return ReversibleBlock(function(), function())
 
 
-def hybrid_block(channels: int) -> ReversibleBlock:
-    half = channels // 2
-    return ReversibleBlock(InvertibleChain(*unit(half), *unit(half)), InvertibleChain(*unit(half)))
+def hybrid_block(channels: int, units: int = 2, slice_bytes: int | None = None) -> ReversibleBlock:
+    """`units` of them in F, one in G."""
+    f = InvertibleChain(*(layer for _ in range(units) for layer in unit(channels // 2)))
+    return ReversibleBlock(f, InvertibleChain(*unit(channels // 2)), slice_bytes)
 
 
 LAYERS: dict[str, Callable[[int], InvertibleLayer]] = {
@@ -57,6 +58,7 @@ LAYERS: dict[str, Callable[[int], InvertibleLayer]] = {
     "batch pooling": lambda channels: BatchPooling(),
     "reversible block": ordinary_block,
     "hybrid block": hybrid_block,
+    "sliced hybrid block": lambda channels: hybrid_block(channels, units=3, slice_bytes=1),
     "chain": lambda channels: InvertibleChain(*unit(channels), ChannelPooling(), *unit(4 * channels)),
 }
 
@@ -73,7 +75,7 @@ def whole_network() -> ReversibleSequential:
         ordinary_block(32),
         nn.Conv2d(32, 16, 1, bias=False),
         BatchPooling(),
-        hybrid_block(16),
+        hybrid_block(16, slice_bytes=1),
         *unit(16),
         GlobalPooling("mean", images_per_group=4),
         nn.Linear(16, 5),

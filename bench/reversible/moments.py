@@ -1,0 +1,39 @@
+"""Mean and variance by channel, gathered from slices of a batch."""
+
+import torch
+from torch import Tensor
+
+from bench.reversible.channelwise import channel_sum, weighted_sums
+from bench.reversible.layer import State, channel_slices
+
+
+class Moments:
+    """Pixels, mean and sum of squared deviations of all that was added, (C,) each, in float64.
+
+    Slices are put together by the rule of Chan, Golub and LeVeque (1979), which subtracts no large numbers: the result
+    is as good as that of one pass over the whole batch around its mean.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.mean: Tensor | float = 0.0
+        self.squares: Tensor | float = 0.0
+
+    def add(self, state: State) -> None:
+        """Take in a state's parts (N, C_i, H, W), which together have the C channels."""
+        count = state[0].numel() // state[0].shape[1]
+        mean = torch.cat([channel_sum(part) for part in state]) / count
+        # sum x (x - mean) = n var: one pass with no temporary, where `torch.var` on a CPU takes many times as long.
+        squares = torch.cat(
+            [
+                weighted_sums(part, part, mean[channels], torch.ones_like(mean[channels]))[1]
+                for part, channels in zip(state, channel_slices(state), strict=True)
+            ]
+        )
+        total = self.count + count
+        difference = mean.double() - self.mean
+        self.mean = self.mean + difference * (count / total)
+        self.squares = (
+            self.squares + squares.double().clamp_(min=0) + difference.square() * (self.count * count / total)
+        )
+        self.count = total
