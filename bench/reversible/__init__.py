@@ -12,17 +12,20 @@ from bench.reversible.activation import InvertibleLeakyReLU
 from bench.reversible.batch_norm import InvertibleBatchNorm2d
 from bench.reversible.block import ReversibleBlock
 from bench.reversible.chain import InvertibleChain
+from bench.reversible.checksum import InexactReconstruction
 from bench.reversible.convolution import InvertibleConv2d
 from bench.reversible.layer import InvertibleLayer
 from bench.reversible.observer import Observer, Work, observing
 from bench.reversible.pooling import BatchPooling, ChannelPooling, GlobalPooling
 from bench.reversible.sequential import RECONSTRUCTIONS, ReversibleSequential
+from bench.reversible.streamed import StreamedUnits
 
 __all__ = [
     "RECONSTRUCTIONS",
     "BatchPooling",
     "ChannelPooling",
     "GlobalPooling",
+    "InexactReconstruction",
     "InvertibleBatchNorm2d",
     "InvertibleChain",
     "InvertibleConv2d",
@@ -31,6 +34,7 @@ __all__ = [
     "Observer",
     "ReversibleBlock",
     "ReversibleSequential",
+    "StreamedUnits",
     "Work",
     "observing",
 ]

@@ -14,6 +14,7 @@ class InvertibleLeakyReLU(InvertibleLayer):
     """
 
     per_image = True
+    from_output = True
 
     def __init__(self, negative_slope: float = 0.2, inplace: bool = False) -> None:
         super().__init__()

@@ -4,6 +4,7 @@ import functools
 
 from torch import nn
 
+from bench.reversible.addition import FLOATING, Addition
 from bench.reversible.branch import Branch, branch
 from bench.reversible.layer import Gradients, InvertibleLayer, Memo, State, Wanted, accumulate
 
@@ -13,12 +14,16 @@ class ReversibleBlock(InvertibleLayer):
 
     Where they are invertible layers (an `InvertibleChain`: the paper's hybrid, section 4.2) the block's inverse
     restores its input, and their hidden activations are restored layer by layer; else they are stored while their
-    gradient passes. `slice_bytes` sets the size of the slices of the batch that invertible chains are worked on in.
+    gradient passes. `slice_bytes` sets the size of the slices of the batch that they are worked on in. `addition` is
+    how their outputs are added: in floating point, or (`reconstruction="exact"`) on a grid, where nothing is lost.
     """
+
+    exact = True
 
     def __init__(self, f: nn.Module, g: nn.Module, slice_bytes: int | None = None) -> None:
         super().__init__()
         self.f, self.g, self.slice_bytes = f, g, slice_bytes
+        self.addition: Addition = FLOATING
         self.parts = 2 * max(getattr(module, "parts", 1) for module in (f, g))
 
     @functools.cached_property
@@ -28,36 +33,36 @@ class ReversibleBlock(InvertibleLayer):
     def differentiable(self, state: State) -> State:
         f, g = self._branches
         x1, x2 = _halves(state)
-        y1 = [x + fx for x, fx in zip(x1, f.differentiable(x2), strict=True)]
-        y2 = [x + gy for x, gy in zip(x2, g.differentiable(y1), strict=True)]
+        y1 = self.addition.differentiable(x1, f.differentiable(x2))
+        y2 = self.addition.differentiable(x2, g.differentiable(y1))
         return [*y1, *y2]
 
     def trace(self, state: State) -> tuple[Memo, Memo]:
         f, g = self._branches
         x1, x2 = _halves(state)
         added, memo_f = f.trace(x2)
-        _add(x1, added)
+        self.addition.add(x1, added)
         added, memo_g = g.trace(x1)
-        _add(x2, added)
+        self.addition.add(x2, added)
         return memo_f, memo_g
 
     def replay(self, state: State, memo: tuple[Memo, Memo]) -> None:
         f, g = self._branches
         x1, x2 = _halves(state)
-        _add(x1, f.again(x2, memo[0]))
-        _add(x2, g.again(x1, memo[1]))
+        self.addition.add(x1, f.again(x2, memo[0]))
+        self.addition.add(x2, g.again(x1, memo[1]))
 
     def undo(self, state: State, memo: tuple[Memo, Memo]) -> None:
         f, g = self._branches
         y1, y2 = _halves(state)
-        _subtract(y2, g.again(y1, memo[1]))
-        _subtract(y1, f.again(y2, memo[0]))
+        self.addition.subtract(y2, g.again(y1, memo[1]))
+        self.addition.subtract(y1, f.again(y2, memo[0]))
 
     def retrace(self, state: State, grad: State, memo: tuple[Memo, Memo], wanted: Wanted) -> Gradients:
         f, g = self._branches
         (y1, y2), (g1, g2) = _halves(state), _halves(grad)
-        gradients = g.retrace(y1, y2, g2, g1, memo[1], wanted, _subtract)
-        accumulate(gradients, f.retrace(y2, y1, g1, g2, memo[0], wanted, _subtract))
+        gradients = g.retrace(y1, y2, g2, g1, memo[1], wanted, self.addition.subtract)
+        accumulate(gradients, f.retrace(y2, y1, g1, g2, memo[0], wanted, self.addition.subtract))
         return gradients
 
     def latest(self) -> tuple[Memo, Memo]:
@@ -68,13 +73,3 @@ class ReversibleBlock(InvertibleLayer):
 def _halves(state: State) -> tuple[State, State]:
     middle = len(state) // 2
     return state[:middle], state[middle:]
-
-
-def _add(to: State, what: State) -> None:
-    for target, term in zip(to, what, strict=True):
-        target += term
-
-
-def _subtract(to: State, what: State) -> None:
-    for target, term in zip(to, what, strict=True):
-        target -= term
