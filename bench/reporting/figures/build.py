@@ -9,20 +9,20 @@ from matplotlib.figure import Figure
 
 from bench.records import write_text
 from bench.reporting.figures import frames, layers, limits, networks, repairs, style, sweeps
+from bench.reporting.figures.names import FIGURES
 from bench.reporting.figures.thresholds import thresholds_frame
 
-# figure -> (the CSVs it is drawn from, how)
-FIGURES: dict[str, tuple[tuple[str, ...], Callable[..., Figure]]] = {
-    "figure6": (("figure6_toy", "figure6_random"), layers.figure6),
-    "figure7": (("figure7",), layers.figure7),
-    "noise_near_signal": (("noise_near_signal",), layers.noise_near_signal),
-    "coupling": (("coupling",), layers.coupling),
-    "figure10": (("figure10",), networks.figure10),
-    "figure11": (("figure11",), sweeps.sweep_figure),
-    "figure12": (("figure12",), networks.figure12),
-    "figure13": (("figure13",), sweeps.sweep_figure),
-    "gradient_angles": (("gradient_angles", "thresholds"), networks.gradient_angles),
-    "repairs": (("repair_limits",), repairs.repairs_figure),
+DRAW: dict[str, Callable[..., Figure]] = {
+    "figure6": layers.figure6,
+    "figure7": layers.figure7,
+    "noise_near_signal": layers.noise_near_signal,
+    "coupling": layers.coupling,
+    "figure10": networks.figure10,
+    "figure11": sweeps.sweep_figure,
+    "figure12": networks.figure12,
+    "figure13": sweeps.sweep_figure,
+    "gradient_angles": networks.gradient_angles,
+    "repairs": repairs.repairs_figure,
 }
 
 
@@ -51,6 +51,6 @@ def build(single: Mapping[str, Any], swept: Mapping[str, Any], folder: Path) -> 
     for name, frame in tables(single, swept).items():
         paths.append(folder / f"{name}.csv")
         write_text(paths[-1], frame.to_csv(index=False, float_format="%.8g", lineterminator="\n"))
-    for name, (sources, draw) in FIGURES.items():
-        paths += style.save(draw(*(pd.read_csv(folder / f"{source}.csv") for source in sources)), folder, name)
+    for name, sources in FIGURES.items():
+        paths += style.save(DRAW[name](*(pd.read_csv(folder / f"{source}.csv") for source in sources)), folder, name)
     return paths
