@@ -34,7 +34,8 @@ def run_lock(folder: Path) -> Iterator[None]:
 def locked(place: Path) -> int:
     """A descriptor of the file at `place`, locked."""
     while True:
-        place.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):  # raised, too, where a folder is removed at this moment
+            place.parent.mkdir(parents=True)
         try:
             descriptor = os.open(place, os.O_RDWR | os.O_CREAT, 0o644)
         except FileNotFoundError:
