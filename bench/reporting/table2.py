@@ -109,9 +109,9 @@ def _paper(row: pd.Series) -> str:
 
 
 NOTES = (
-    "Status: ok, the final accuracy is at the target; below target, it is not; diverged, the loss was not finite; not "
-    "run, no record; stale, the record is of another code or configuration (its numbers are left out unless said "
-    "otherwise); broken, it cannot be used.",
+    "Status: ok, the final accuracy is at the target; below target, it is not; diverged, the loss was not finite; "
+    "inexact, a reconstructed activation was not the stored one in exact mode; not run, no record; stale, the record "
+    "is of another code or configuration (its numbers are left out unless said otherwise); broken, it cannot be used.",
     "Epochs are fixed in advance. Accuracy: of the last epoch on the test images, mean ± half of the 95 % t-interval "
     "over n runs that trained to their end; with flip TTA (logits of an image and of its mirror image added) in a "
     "column of its own. Runs at the target at the end: k of n, a run that failed counted as not there. Time of a run: "

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from bench.reversible.chain import InvertibleChain
 from bench.reversible.layer import Gradients, InvertibleLayer, Memo, State, Wanted, join, memory_format
 from bench.reversible.random_state import random_state, replaying
 from bench.reversible.recorded import Recording, pull_back, record, run_again
@@ -74,7 +75,7 @@ class OrdinaryBranch:
 class ChainBranch:
     """A chain of invertible layers."""
 
-    def __init__(self, chain: InvertibleLayer) -> None:
+    def __init__(self, chain: InvertibleChain) -> None:
         self.chain = chain
 
     def differentiable(self, x: State) -> State:
@@ -105,7 +106,9 @@ class ChainBranch:
 
 def branch(module: nn.Module) -> Branch:
     """The kind of branch that `module` can be."""
-    return ChainBranch(module) if isinstance(module, InvertibleLayer) else OrdinaryBranch(module)
+    if not isinstance(module, InvertibleLayer):
+        return OrdinaryBranch(module)
+    return ChainBranch(module if isinstance(module, InvertibleChain) else InvertibleChain(module))
 
 
 def _copy(state: State) -> State:

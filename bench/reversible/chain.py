@@ -3,6 +3,7 @@
 from torch import nn
 
 from bench.reversible.layer import Gradients, InvertibleLayer, Memo, State, Wanted, accumulate
+from bench.reversible.observer import working
 
 
 class InvertibleChain(InvertibleLayer):
@@ -17,16 +18,23 @@ class InvertibleChain(InvertibleLayer):
         self.parts = max((layer.parts for layer in layers), default=1)
 
     def differentiable(self, state: State) -> State:
+        state = list(state)
         for layer in self.layers:
-            state = layer.differentiable(state)
+            with working("forward", layer, state):
+                state[:] = layer.differentiable(state)
         return state
 
     def trace(self, state: State) -> list[Memo]:
-        return [layer.trace(state) for layer in self.layers]
+        memo = []
+        for layer in self.layers:
+            with working("forward", layer, state):
+                memo.append(layer.trace(state))
+        return memo
 
     def replay(self, state: State, memo: list[Memo]) -> None:
         for layer, part in zip(self.layers, memo, strict=True):
-            layer.replay(state, part)
+            with working("replay", layer, state):
+                layer.replay(state, part)
 
     def undo(self, state: State, memo: list[Memo]) -> None:
         for layer, part in zip(reversed(self.layers), reversed(memo), strict=True):
@@ -35,7 +43,8 @@ class InvertibleChain(InvertibleLayer):
     def retrace(self, state: State, grad: State, memo: list[Memo], wanted: Wanted) -> Gradients:
         gradients: Gradients = {}
         for layer, part in zip(reversed(self.layers), reversed(memo), strict=True):
-            accumulate(gradients, layer.retrace(state, grad, part, wanted))
+            with working("retrace", layer, state, grad):
+                accumulate(gradients, layer.retrace(state, grad, part, wanted))
         return gradients
 
     def latest(self) -> list[Memo]:

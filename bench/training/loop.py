@@ -10,6 +10,7 @@ from torch import nn
 from bench.training.batches import Batches
 from bench.training.clock import Clock
 from bench.training.evaluation import accuracy
+from bench.training.exactness import check_exactness
 from bench.training.lookahead import Lookahead
 from bench.training.outcome import Diverged
 from bench.training.precision import computing
@@ -83,6 +84,7 @@ class Trainer:
             if self.batches.device.type == "cpu" and not self.processes.several:
                 check_finite(total, epoch, step)
             on_step()
+        check_exactness(self.model)
         check_finite(self.processes.sum_(total), epoch, steps - 1)
         return total.item() / steps / self.processes.count
 

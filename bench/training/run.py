@@ -16,6 +16,7 @@ from bench.training.batches import Batches
 from bench.training.checkpoint import Checkpoint
 from bench.training.clock import Clock, process_age
 from bench.training.device import device_entry, torch_device
+from bench.training.exactness import exactness
 from bench.training.lease import Lease
 from bench.training.loop import Trainer
 from bench.training.memory_cap import memory_cap
@@ -66,7 +67,8 @@ class TrainingRun:
             "key": run_key(self.config, self.run),
         }
         self.history: list[dict[str, Any]] = []
-        self.remarks: dict[str, Any] = {"resumed": 0, "flip_tta_accuracy": None, "lease": vars(self.lease)}
+        self.remarks: dict[str, Any] = {"resumed": 0, "flip_tta_accuracy": None, "exactness": None}
+        self.remarks["lease"] = vars(self.lease)
 
     def execute(self, resume: bool = False) -> Path:
         """Train, write the record, and return its path. However training ends, there is a record of it."""
@@ -78,7 +80,8 @@ class TrainingRun:
         self.remarks["allocator"] = set_allocator(self.device, capped=self.cap_mb is not None)
         set_threads(self.config.get("threads", 0))
         set_precision(self.recipe.precision)
-        set_determinism(self.device, self.run.seed, capped=self.cap_mb is not None)
+        exact = self.run.reconstruction == "exact"
+        set_determinism(self.device, self.run.seed, capped=self.cap_mb is not None, exact=exact)
         with self.clock.phase("load"):
             batches = self.load()
         if self.cap_mb:
@@ -148,6 +151,7 @@ class TrainingRun:
             trainer.train(progress.step, on_epoch)
         finally:
             progress.close()
+            self.remarks["exactness"] = exactness(model)
         if self.recipe.flip_tta:
             with self.clock.phase("tta"):
                 self.remarks["flip_tta_accuracy"] = trainer.evaluate(mirrored=True)

@@ -6,7 +6,7 @@ from torch import nn
 
 from bench.architectures import build
 from bench.architectures.budget import parameters_of
-from bench.architectures.resnet import BasicBlock
+from bench.architectures.resnet import BasicBlock, Pointwise
 from bench.architectures.torchvision_import import import_torchvision
 
 
@@ -71,3 +71,18 @@ def test_a_block_leaves_its_input_as_it_is():
     kept = x.clone()
     BasicBlock(4, 4)(x)
     assert torch.equal(x, kept)
+
+
+def test_a_shortcut_is_a_strided_pointwise_convolution():
+    """Values and gradients, in the memory format and at the odd channels where oneDNN's own kernel overran."""
+    torch.manual_seed(0)
+    pointwise = Pointwise(3, 6, stride=2).double()
+    x = torch.randn(4, 3, 8, 8, dtype=torch.float64).to(memory_format=torch.channels_last)
+    leaves = [x.clone().requires_grad_(), x.clone().requires_grad_()]
+    one = pointwise(leaves[0])
+    other = torch.nn.functional.conv2d(leaves[1], pointwise.weight, stride=2)
+    assert torch.equal(one, other)
+    for output, leaf in ((one, leaves[0]), (other, leaves[1])):
+        output.square().sum().backward()
+        assert leaf.grad.abs().sum() > 0
+    torch.testing.assert_close(leaves[0].grad, leaves[1].grad)

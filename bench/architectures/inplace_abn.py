@@ -1,0 +1,45 @@
+"""In-place activated batch normalisation (Rota Bulo et al., 2018; [15] in the paper) on ResNet-18."""
+
+from torch import nn
+
+from bench.architectures.registry import register
+from bench.architectures.resnet import ResNet18
+from bench.architectures.search import StageWidths
+from bench.reversible import InvertibleBatchNorm2d, InvertibleLeakyReLU, ReversibleSequential
+
+
+@register(
+    "inplace-abn",
+    kind="baseline",
+    summary="ResNet-18 with leaky ReLU, batch norm and activation inverted from their output (in-place ABN)",
+    reconstructions=("ideal", "noisy"),
+    search=StageWidths(),
+)
+def inplace_abn(
+    reconstruction: str = "noisy",
+    initial_channels: int = 64,
+    depths: tuple[int, ...] = (2, 2, 2, 2),
+    classes: int = 10,
+    in_channels: int = 3,
+    widths: tuple[int, ...] | None = None,
+    negative_slope: float = 0.01,
+    gamma_eps: float = 0.1,
+) -> nn.Module:
+    """ResNet-18 whose batch norms before an activation keep that activation's output, which the next layer stores too.
+
+    One of the four maps that a residual block stores is spared, and the stem's. The second batch norm of a block keeps
+    its input: the addition that follows is no activation, and its output is not the batch norm's.
+    """
+    model = ResNet18(initial_channels, depths, classes, in_channels, widths)
+
+    def activated(norm: nn.BatchNorm2d) -> nn.Module:
+        inverted = InvertibleBatchNorm2d(norm.num_features, gamma_eps=gamma_eps)
+        leaky = InvertibleLeakyReLU(negative_slope, inplace=True)
+        return ReversibleSequential(inverted, leaky, reconstruction=reconstruction)
+
+    convolution, norm, _ = model.stem
+    model.stem = nn.Sequential(convolution, activated(norm))
+    for block in model.blocks:
+        block.norm1, block.inner_activation = activated(block.norm1), nn.Identity()
+        block.activation = nn.LeakyReLU(negative_slope, inplace=True)
+    return model
