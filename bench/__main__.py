@@ -13,6 +13,7 @@ STEPS = {
     "search": ("bench.training.search_command", "try recipes on training images held out, and keep the record"),
     "memory": ("bench.memory.command", "measure the peak memory of one training step, beside the theory"),
     "steps": ("bench.memory.steps_command", "time a training step of an architecture in each reconstruction, paired"),
+    "measure": ("bench.memory.measure_command", "all of `memory` and `steps` of an architecture in one process"),
     "tables": ("bench.reporting.command", "collect records into Table 1 and Table 2"),
     "plan": ("bench.plan_command", "print what a scale runs, on what, and an estimate of the time"),
 }
