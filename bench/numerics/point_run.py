@@ -14,13 +14,14 @@ from bench.configuration import Configuration
 from bench.data import Images
 from bench.numerics.diagnosis import diagnosis
 from bench.numerics.points import MODES, Point, depths_at
-from bench.reversible import InvertibleBatchNorm2d, ReversibleSequential
+from bench.reversible import ReversibleSequential
 from bench.training.batches import Batches
 from bench.training.clock import Clock
 from bench.training.loop import Trainer
 from bench.training.memory_format import place
+from bench.training.norms import set_norms
 from bench.training.outcome import Diverged
-from bench.training.recipe import recipe_from, set_norm_momentum
+from bench.training.recipe import recipe_from
 from bench.training.settings import set_determinism, set_precision
 
 SCHEMA = 1
@@ -32,11 +33,11 @@ def run_point(configuration: Configuration, point: Point, images: Images, device
     A network whose loss or logits stop being finite is `diverged`, with no accuracy.
     """
     numerics, started = configuration["numerics"], time.perf_counter()
-    recipe = recipe_from(numerics["training"])
+    recipe = recipe_from(numerics["training"] | ({"norm_scale": "frozen"} if point.variant.frozen_gamma else {}))
     set_determinism(device, point.seed, capped=False)
     set_precision("tf32" if point.variant.tf32 else "float32")
     model = place(network(configuration, point), device)
-    set_norm_momentum(model, recipe)
+    set_norms(model, recipe)
     batches = Batches(images, recipe, point.seed, device)
     trainer = Trainer(model, batches, recipe, Clock(device))
     batch = first_batch(batches)
@@ -77,16 +78,7 @@ def network(configuration: Configuration, point: Point) -> ReversibleSequential:
         norm_inverse=norm_inverse,
         **point.variant.options,
     )
-    if point.variant.frozen_gamma:
-        freeze_gamma(model)
     return in_float64(model) if point.variant.float64 else model
-
-
-def freeze_gamma(model: torch.nn.Module) -> None:
-    """Keep every invertible batch norm's scale at |1 + gamma_eps|: no channel is amplified more than another."""
-    for module in model.modules():
-        if isinstance(module, InvertibleBatchNorm2d):
-            module.weight.requires_grad_(False)
 
 
 def in_float64(model: ReversibleSequential) -> ReversibleSequential:
