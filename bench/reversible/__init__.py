@@ -18,7 +18,9 @@ from bench.reversible.grid import Grid
 from bench.reversible.layer import InvertibleLayer
 from bench.reversible.observer import Observer, Work, observing
 from bench.reversible.pooling import BatchPooling, ChannelPooling, GlobalPooling
+from bench.reversible.renormalised import RenormalisedBatchNorm2d
 from bench.reversible.sequential import RECONSTRUCTIONS, ReversibleSequential
+from bench.reversible.streamed import StreamedUnits
 
 __all__ = [
     "RECONSTRUCTIONS",
@@ -33,8 +35,10 @@ __all__ = [
     "InvertibleLayer",
     "InvertibleLeakyReLU",
     "Observer",
+    "RenormalisedBatchNorm2d",
     "ReversibleBlock",
     "ReversibleSequential",
+    "StreamedUnits",
     "Work",
     "observing",
 ]

@@ -4,22 +4,13 @@ In the paper's equations one symbol stands for mean, variance and deviation; rea
 y = w (x - mean) / sqrt(var + eps) + beta, where w = gamma, or |gamma + eps_i| when eps_i (`gamma_eps`) is set.
 """
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
 from bench.reversible.channelwise import add_scaled, scale_and_shift, weighted_sums
 from bench.reversible.layer import Gradients, InvertibleLayer, State, Wanted, channel_slices
 from bench.reversible.moments import Moments
-
-
-class Statistics(NamedTuple):
-    """What the inverse needs to know of one forward pass: two numbers a channel."""
-
-    mean: Tensor  # (C,)
-    inverse_deviation: Tensor  # (C,), 1 / sqrt(var + eps)
-    of_batch: bool  # whether they depend on the batch (training), so that the gradient must account for it
+from bench.reversible.statistics import Statistics, counted, running_statistics
 
 
 class InvertibleBatchNorm2d(InvertibleLayer):
@@ -68,7 +59,7 @@ class InvertibleBatchNorm2d(InvertibleLayer):
         return outputs
 
     def trace(self, state: State) -> Statistics:
-        memo = self._batch_statistics(state) if self.training else self._running_statistics()
+        memo = self._batch_statistics(state) if self.training else running_statistics(self)
         self.replay(state, memo)
         return memo
 
@@ -127,15 +118,12 @@ class InvertibleBatchNorm2d(InvertibleLayer):
 
     def latest(self) -> Statistics:
         if not self.training:
-            return self._running_statistics()
+            return running_statistics(self)
         if self._latest is None:
             raise RuntimeError(
                 "Batch normalisation in training inverts its latest forward pass, and there was none yet."
             )
         return self._latest
-
-    def _running_statistics(self) -> Statistics:
-        return Statistics(self.running_mean.clone(), torch.rsqrt(self.running_var + self.eps), False)
 
     def _batch_statistics(self, state: State) -> Statistics:
         moments = Moments()
@@ -144,12 +132,7 @@ class InvertibleBatchNorm2d(InvertibleLayer):
 
     def counted(self, moments: Moments) -> Statistics:
         """The statistics of a forward pass in training, whose input has these moments; the running ones take note."""
-        count, mean = moments.count, moments.mean.to(self.weight.dtype)
-        variance = moments.squares / count
-        self.running_mean.lerp_(moments.mean.to(self.running_mean.dtype), self.momentum)
-        unbiased = variance * (count / max(count - 1, 1))
-        self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
-        self._latest = Statistics(mean, torch.rsqrt(variance + self.eps).to(mean.dtype), True)
+        self._latest = counted(self, moments)
         return self._latest
 
 

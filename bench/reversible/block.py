@@ -14,8 +14,8 @@ class ReversibleBlock(InvertibleLayer):
 
     Where they are invertible layers (an `InvertibleChain`: the paper's hybrid, section 4.2) the block's inverse
     restores its input, and their hidden activations are restored layer by layer; else they are stored while their
-    gradient passes. `slice_bytes` sets the size of the slices of the batch that invertible chains are worked on in.
-    `addition` is how outputs are added: in floating point, or (`reconstruction="exact"`) on a grid, losing nothing.
+    gradient passes. `slice_bytes` sets the size of the slices of the batch that they are worked on in. `addition` is
+    how their outputs are added: in floating point, or (`reconstruction="exact"`) on a grid, where nothing is lost.
     """
 
     exact = True

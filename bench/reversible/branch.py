@@ -3,7 +3,8 @@
 An `OrdinaryBranch` is any module; recomputing it stores its hidden activations until its gradient is done (the local
 bottleneck of section 3.4). A `ChainBranch` is any chain of invertible layers; only its output is recomputed, and the
 hidden activations are restored layer by layer while the gradient passes (section 4.2), in two buffers as large as its
-input. Where it can, a `SlicedBranch` takes its place, which needs one or none.
+input. Where it can, a `SlicedBranch` takes its place, which needs one or none. A `StreamedBranch` recomputes ordinary
+convolutions, batch norms and ReLUs slice by slice.
 """
 
 from typing import Protocol
@@ -12,15 +13,24 @@ import torch
 from torch import Tensor, nn
 
 from bench.reversible.chain import InvertibleChain, flat
-from bench.reversible.layer import Gradients, InvertibleLayer, Memo, State, Subtract, Wanted, join, memory_format
+from bench.reversible.layer import Gradients, InvertibleLayer, Memo, State, Subtract, Wanted, join, parted
 from bench.reversible.random_state import random_state, replaying
 from bench.reversible.recorded import pull_back, record, run_again
 from bench.reversible.sliced_branch import SlicedBranch, sliceable
 from bench.reversible.slices import add_to
+from bench.reversible.streamed import StreamedUnits
+from bench.reversible.streamed_branch import StreamedBranch
 
 
 class Branch(Protocol):
-    """x -> f(x) on states; the input is only read."""
+    """x -> f(x) on states; the input is only read.
+
+    buffers: how many of f's inputs in size `retrace` holds besides state and gradient (slices apart); None: what the
+    module stores. recomputations: how often it runs f's convolutions once more, inverses included.
+    """
+
+    buffers: int | None
+    recomputations: float
 
     def differentiable(self, x: State) -> State: ...
 
@@ -43,11 +53,13 @@ class Branch(Protocol):
 class OrdinaryBranch:
     """Any module that keeps the shape of its input. Random numbers that it draws are replayed, buffers left alone."""
 
+    buffers, recomputations = None, 1.0
+
     def __init__(self, module: nn.Module) -> None:
         self.module = module
 
     def differentiable(self, x: State) -> State:
-        return _parted(self.module(join(x)), x)
+        return parted(self.module(join(x)), x)
 
     def trace(self, x: State) -> tuple[State, Tensor | None]:
         device = x[0].device
@@ -55,23 +67,23 @@ class OrdinaryBranch:
         with torch.no_grad():
             y = self.module(join(x))
         drew = not torch.equal(before, random_state(device))
-        return _parted(y, x), before if drew else None
+        return parted(y, x), before if drew else None
 
     def retrace(
         self, x: State, y: State, grad_y: State, grad_x: State, memo: Tensor | None, wanted: Wanted, subtract: Subtract
     ) -> Gradients:
         with replaying(memo, x[0].device):
             output, recording = record(self.module, join(x), wanted)
-        subtract(y, _parted(output, x))
+        subtract(y, parted(output, x))
         del output  # it need not live through the backward pass
         found, gradients = pull_back(recording, join(grad_y))
         if found is not None:
-            add_to(grad_x, _parted(found, grad_x))
+            add_to(grad_x, parted(found, grad_x))
         return gradients
 
     def again(self, x: State, memo: Tensor | None) -> State:
         with replaying(memo, x[0].device):
-            return _parted(run_again(self.module, join(x)), x)
+            return parted(run_again(self.module, join(x)), x)
 
     def latest(self) -> None:
         return None
@@ -79,6 +91,8 @@ class OrdinaryBranch:
 
 class ChainBranch:
     """A chain of invertible layers."""
+
+    buffers, recomputations = 2, 2.0
 
     def __init__(self, chain: InvertibleChain) -> None:
         self.chain = chain
@@ -111,6 +125,8 @@ class ChainBranch:
 
 def branch(module: nn.Module, slice_bytes: int | None = None) -> Branch:
     """The kind of branch that `module` can be; `slice_bytes` sets the size of slices of the batch."""
+    if isinstance(module, StreamedUnits):
+        return StreamedBranch(module, slice_bytes)
     if not isinstance(module, InvertibleLayer):
         return OrdinaryBranch(module)
     layers = flat(module)
@@ -119,15 +135,3 @@ def branch(module: nn.Module, slice_bytes: int | None = None) -> Branch:
 
 def _copy(state: State) -> State:
     return [part.clone() for part in state]
-
-
-def _parted(y: Tensor, like: State) -> State:
-    """`y` cut into the channel parts of `like`."""
-    if y.shape[1] != sum(part.shape[1] for part in like) or y.shape[2:] != like[0].shape[2:]:
-        raise ValueError(
-            f"F or G of a reversible block must keep the shape of its input; it returned {tuple(y.shape)} for"
-            f" {sum(part.shape[1] for part in like)} channels and {tuple(like[0].shape[2:])} pixels."
-        )
-    if len(like) == 1:
-        return [y]
-    return [part.contiguous(memory_format=memory_format(like[0])) for part in y.chunk(len(like), dim=1)]

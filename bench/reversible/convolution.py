@@ -81,7 +81,7 @@ class InvertibleConv2d(InvertibleLayer):
 
     def _pull_back(self, weight: nn.Parameter, x: Tensor, grad_y: Tensor, grad_x: Tensor, wanted: Wanted) -> Gradients:
         """Of y += weight * x: add the gradient of `x` to `grad_x`."""
-        dtype = _compute_dtype(x)
+        dtype = compute_dtype(x)
         grad_input, grad_weight, _ = torch.ops.aten.convolution_backward(
             grad_y.to(dtype),
             x.to(dtype),
@@ -94,7 +94,7 @@ class InvertibleConv2d(InvertibleLayer):
         return {weight: grad_weight.to(weight.dtype)} if wanted(weight) else {}
 
     def _convolve(self, x: Tensor, weight: Tensor) -> Tensor:
-        dtype = _compute_dtype(x)
+        dtype = compute_dtype(x)
         return torch.conv2d(x.to(dtype), weight.to(dtype), padding=self.kernel_size // 2)
 
     def _geometry(self) -> tuple[list[int], list[int], list[int], bool, list[int], int]:
@@ -102,7 +102,7 @@ class InvertibleConv2d(InvertibleLayer):
         return [1, 1], [self.kernel_size // 2] * 2, [1, 1], False, [0, 0], 1
 
 
-def _compute_dtype(x: Tensor) -> torch.dtype:
+def compute_dtype(x: Tensor) -> torch.dtype:
     """Autocast's type where it is on: the convolution is done in it, the activations stay as they are."""
     device = x.device.type
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype

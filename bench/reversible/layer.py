@@ -40,6 +40,18 @@ def join(state: State) -> Tensor:
     return state[0] if len(state) == 1 else torch.cat(state, dim=1)
 
 
+def parted(y: Tensor, like: State) -> State:
+    """`y` cut into the channel parts of `like`."""
+    if y.shape[1] != sum(part.shape[1] for part in like) or y.shape[2:] != like[0].shape[2:]:
+        raise ValueError(
+            f"F or G of a reversible block must keep the shape of its input; it returned {tuple(y.shape)} for"
+            f" {sum(part.shape[1] for part in like)} channels and {tuple(like[0].shape[2:])} pixels."
+        )
+    if len(like) == 1:
+        return [y]
+    return [part.contiguous(memory_format=memory_format(like[0])) for part in y.chunk(len(like), dim=1)]
+
+
 def channel_slices(state: State) -> list[slice]:
     """Which channels of the whole activation each part holds."""
     ends = list(itertools.accumulate((part.shape[1] for part in state), initial=0))
@@ -72,9 +84,9 @@ class InvertibleLayer(nn.Module):
     """
 
     parts: int = 1  # into how many channel parts this layer needs its input cut, at least
+    per_image: bool = False  # whether it keeps the shape, treats every image alone, and needs no memo
     exact: bool = False  # whether its inverse gives back the very bits of a state on a grid
     from_output: bool = False  # whether its gradient needs its output only, not its input
-    per_image: bool = False  # whether it keeps the shape, treats every image alone, and needs no memo
     observer: Any = None  # who is told of this layer's work (see `observing`)
 
     def forward(self, x: Tensor) -> Tensor:

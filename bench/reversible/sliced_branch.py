@@ -26,6 +26,7 @@ from bench.reversible.batch_norm import InvertibleBatchNorm2d
 from bench.reversible.layer import Gradients, InvertibleLayer, Memo, State, Subtract, Wanted, accumulate
 from bench.reversible.moments import Moments
 from bench.reversible.observer import working
+from bench.reversible.passes import buffers, recomputations
 from bench.reversible.slices import add_to, batch_slices, copied, put, viewed
 
 
@@ -35,9 +36,7 @@ class SlicedBranch:
     def __init__(self, layers: list[InvertibleLayer], slice_bytes: int | None) -> None:
         self.layers, self.slice_bytes = layers, slice_bytes
         self.norms = [index for index, layer in enumerate(layers) if isinstance(layer, InvertibleBatchNorm2d)]
-        count = len(self.norms)
-        self.buffers = min(1, count - 1)
-        self.recomputations = 2.0 if count == 1 else (count + 3) / 2 - 1 / count
+        self.buffers, self.recomputations = buffers(len(self.norms)), recomputations(len(self.norms))
 
     def differentiable(self, x: State) -> State:
         state = list(x)

@@ -17,6 +17,7 @@ from bench.reversible import (
     InvertibleLeakyReLU,
     ReversibleBlock,
     ReversibleSequential,
+    StreamedUnits,
 )
 
 
@@ -47,6 +48,11 @@ def hybrid_block(channels: int, units: int = 2, slice_bytes: int | None = None) 
     return ReversibleBlock(f, InvertibleChain(*unit(channels // 2)), slice_bytes)
 
 
+def streamed_block(channels: int, units: int, slice_bytes: int | None = None) -> ReversibleBlock:
+    """`units` of them in F, one in G."""
+    return ReversibleBlock(StreamedUnits(channels // 2, units), StreamedUnits(channels // 2), slice_bytes)
+
+
 LAYERS: dict[str, Callable[[int], InvertibleLayer]] = {
     "batch norm": InvertibleBatchNorm2d,
     "bounded batch norm": lambda channels: InvertibleBatchNorm2d(channels, gamma_eps=0.1),
@@ -59,6 +65,8 @@ LAYERS: dict[str, Callable[[int], InvertibleLayer]] = {
     "reversible block": ordinary_block,
     "hybrid block": hybrid_block,
     "sliced hybrid block": lambda channels: hybrid_block(channels, units=3, slice_bytes=1),
+    "streamed block": lambda channels: streamed_block(channels, units=1),
+    "sliced streamed block": lambda channels: streamed_block(channels, units=3, slice_bytes=1),
     "chain": lambda channels: InvertibleChain(*unit(channels), ChannelPooling(), *unit(4 * channels)),
 }
 

@@ -1,0 +1,56 @@
+"""Reversible blocks of ordinary units that are recomputed in slices: the paper's memory floor without its noise.
+
+As in the hybrid the block's inverse restores its input (3.4), but F and G are ordinary convolution, batch norm and
+ReLU; nothing in them is inverted. With one unit a training step holds one activation and its gradient (eq. 30).
+"""
+
+from torch import nn
+
+from bench.architectures.registry import register
+from bench.architectures.search import VolumePreserving
+from bench.architectures.trunk import head, pooling_layer, poolings, stage_channels, stem
+from bench.reversible import (
+    InvertibleBatchNorm2d,
+    InvertibleLeakyReLU,
+    ReversibleBlock,
+    ReversibleSequential,
+    StreamedUnits,
+)
+
+
+@register(
+    "streamed",
+    summary="reversible blocks of ordinary units, recomputed slice by slice (not in the paper)",
+    reconstructions=("ideal", "noisy", "exact"),
+    search=VolumePreserving(multiple=2),
+)
+def streamed(
+    reconstruction: str = "noisy",
+    initial_channels: int = 32,
+    depths: tuple[int, ...] = (1, 2, 2),
+    classes: int = 10,
+    in_channels: int = 3,
+    pooling: tuple[str, ...] | None = None,
+    units: int = 1,
+    negative_slope: float = 0.2,
+    gamma_eps: float = 0.1,
+    head_pooling: str = "max",
+    logit_scale: float = 0.125,
+    grid_bits: int | None = None,
+) -> nn.Module:
+    """Images (N, in_channels, H, W) -> logits (N, classes).
+
+    `depths[i]` reversible blocks at resolution i, with `units` conv-BN-ReLU units in each of F and G; `pooling[i]`
+    ("channel" or "batch") before resolution i + 1. Stem, head and the other options are the hybrid's.
+    """
+    kinds = poolings(pooling, depths, "streamed")
+    channels = stage_channels(initial_channels, kinds)
+    layers: list[nn.Module] = [stem(in_channels, initial_channels)]
+    layers += [InvertibleBatchNorm2d(initial_channels, gamma_eps=gamma_eps), InvertibleLeakyReLU(negative_slope, True)]
+    for stage, depth in enumerate(depths):
+        if stage:
+            layers.append(pooling_layer(kinds[stage - 1]))
+        half = channels[stage] // 2
+        layers += [ReversibleBlock(StreamedUnits(half, units), StreamedUnits(half, units)) for _ in range(depth)]
+    layers += head(channels[-1], classes, kinds, head_pooling, logit_scale)
+    return ReversibleSequential(*layers, reconstruction=reconstruction, grid_bits=grid_bits)

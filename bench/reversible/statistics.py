@@ -1,0 +1,31 @@
+"""What batch normalisation keeps of one forward pass, for any module with running statistics of torch's names."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from bench.reversible.moments import Moments
+
+
+class Statistics(NamedTuple):
+    """What the inverse and the gradient need to know of one forward pass: two numbers a channel."""
+
+    mean: Tensor  # (C,)
+    inverse_deviation: Tensor  # (C,), 1 / sqrt(var + eps)
+    of_batch: bool  # whether they depend on the batch (training), so that the gradient must account for it
+
+
+def running_statistics(norm: nn.Module) -> Statistics:
+    """Those of `norm` in evaluation."""
+    return Statistics(norm.running_mean.clone(), torch.rsqrt(norm.running_var + norm.eps), False)
+
+
+def counted(norm: nn.Module, moments: Moments) -> Statistics:
+    """Those of a forward pass of `norm` in training whose input has these moments; the running ones take note."""
+    count, variance = moments.count, moments.squares / moments.count
+    unbiased = variance * (count / max(count - 1, 1))
+    norm.running_mean.lerp_(moments.mean.to(norm.running_mean.dtype), norm.momentum)
+    norm.running_var.lerp_(unbiased.to(norm.running_var.dtype), norm.momentum)
+    dtype = norm.weight.dtype
+    return Statistics(moments.mean.to(dtype), torch.rsqrt(variance + norm.eps).to(dtype), True)

@@ -1,0 +1,27 @@
+"""F or G of a streamed block: ordinary convolution, batch norm and ReLU, with no memory of their own.
+
+As a module it is what it looks like, and ordinary autograd stores its activations. Inside a `ReversibleBlock` that is
+retraced, a `StreamedBranch` recomputes it from the block's inverse, a slice of the batch at a time.
+"""
+
+from torch import nn
+
+
+class StreamedUnits(nn.Sequential):
+    """`units` times convolution, batch norm and ReLU: (N, channels, H, W) -> the same shape.
+
+    No bias (batch normalisation follows); the kernels are initialised as by He et al. (2015) for the fan-out.
+    """
+
+    def __init__(self, channels: int, units: int = 1, kernel_size: int = 3) -> None:
+        if units < 1 or kernel_size % 2 == 0:
+            raise ValueError(
+                f"StreamedUnits got {units} units and kernel size {kernel_size};"
+                " there must be at least one unit, and the kernel size must be odd."
+            )
+        layers: list[nn.Module] = []
+        for _ in range(units):
+            kernel = nn.Conv2d(channels, channels, kernel_size, padding=kernel_size // 2, bias=False)
+            nn.init.kaiming_normal_(kernel.weight, mode="fan_out", nonlinearity="relu")
+            layers += [kernel, nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
+        super().__init__(*layers)

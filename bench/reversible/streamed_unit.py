@@ -1,0 +1,85 @@
+"""One convolution, batch norm and ReLU of a streamed branch, worked on in slices: its steps forward and backward."""
+
+import torch
+from torch import Tensor, nn
+
+from bench.reversible.channelwise import add_scaled, scale_and_shift, weighted_sums
+from bench.reversible.convolution import compute_dtype
+from bench.reversible.layer import Gradients, Wanted
+from bench.reversible.moments import Moments
+from bench.reversible.statistics import Statistics, counted, running_statistics
+
+
+class StreamedUnit:
+    """x -> c = kernel * x -> y = gamma (c - mean) / sqrt(var + eps) + beta -> z = max(y, 0)."""
+
+    def __init__(self, convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
+        self.convolution, self.norm = convolution, norm
+
+    def convolved(self, x: Tensor) -> Tensor:
+        """c of x, in the type of x."""
+        dtype = compute_dtype(x)
+        kernel = self.convolution.weight.detach().to(dtype)
+        return torch.conv2d(x.to(dtype), kernel, padding=self.convolution.padding).to(x.dtype)
+
+    def statistics(self, moments: Moments) -> Statistics:
+        """Of a forward pass whose c has these moments; in evaluation the running ones. Counts the pass."""
+        if not self.norm.training:
+            return running_statistics(self.norm)
+        self.norm.num_batches_tracked += 1
+        return counted(self.norm, moments)
+
+    def activate(self, c: Tensor, known: Statistics) -> Tensor:
+        """Turn c into z, in place."""
+        return self._normalise(c, known).relu_()
+
+    def masked(self, grad_z: Tensor, c: Tensor, known: Statistics) -> Tensor:
+        """The gradient of y from that of z, as a new tensor."""
+        y = self._normalise(c.clone(), known)
+        return torch.ops.aten.threshold_backward.grad_input(grad_z, y, 0.0, grad_input=y)
+
+    def gradient_sums(self, grad_y: Tensor, c: Tensor, known: Statistics) -> Tensor:
+        """(sum g, sum g xn), shape (2, C) in float64: what `pull_back` needs to know of images other than its own."""
+        return torch.stack(weighted_sums(grad_y, c, known.mean, known.inverse_deviation)).double()
+
+    def pull_back(self, grad: Tensor, c: Tensor, known: Statistics, sums: Tensor, count: int) -> Tensor:
+        """Turn the gradient of y of some images into that of c, in place; `sums` over all images, `count` pixels."""
+        # gc = w r (g - mean(g) - xn mean(g xn)) with xn = (c - mean) r, as g A + c B + C; see InvertibleBatchNorm2d.
+        a = self.norm.weight.detach() * known.inverse_deviation
+        if not known.of_batch:
+            scale_and_shift(grad, a, torch.zeros_like(a))
+            return grad
+        mean_g, mean_gx = (sums / count).to(a.dtype)
+        b = -a * known.inverse_deviation * mean_gx
+        scale_and_shift(grad, a, -a * mean_g - b * known.mean)
+        add_scaled(grad, c, b)
+        return grad
+
+    def pull_back_convolution(self, grad_c: Tensor, x: Tensor, wanted: Wanted) -> tuple[Tensor, Gradients]:
+        """(gradient of x, gradient of the kernel if it is wanted) for some images."""
+        weight, dtype = self.convolution.weight, compute_dtype(x)
+        grad_x, grad_weight, _ = torch.ops.aten.convolution_backward(
+            grad_c.to(dtype),
+            x.to(dtype),
+            weight.detach().to(dtype),
+            None,
+            [1, 1],
+            list(self.convolution.padding),
+            [1, 1],
+            False,
+            [0, 0],
+            1,
+            [True, wanted(weight), False],
+        )
+        return grad_x.to(x.dtype), {weight: grad_weight.to(weight.dtype)} if wanted(weight) else {}
+
+    def norm_gradients(self, sums: Tensor, wanted: Wanted) -> Gradients:
+        """The wanted ones of gamma's and beta's gradients, from the `gradient_sums` over all images."""
+        sum_g, sum_gx = sums.to(self.norm.weight.dtype)
+        found = {self.norm.weight: sum_gx, self.norm.bias: sum_g}
+        return {parameter: gradient for parameter, gradient in found.items() if wanted(parameter)}
+
+    def _normalise(self, c: Tensor, known: Statistics) -> Tensor:
+        factor = self.norm.weight.detach() * known.inverse_deviation
+        scale_and_shift(c, factor, self.norm.bias.detach() - known.mean * factor)
+        return c
