@@ -4,18 +4,25 @@ As in the hybrid the block's inverse restores its input (3.4), but F and G are o
 ReLU; nothing in them is inverted. With one unit a training step holds one activation and its gradient (eq. 30).
 """
 
+import functools
+from typing import Any
+
 from torch import nn
 
 from bench.architectures.registry import register
 from bench.architectures.search import VolumePreserving
 from bench.architectures.trunk import head, pooling_layer, poolings, stage_channels, stem
+from bench.errors import InputError
 from bench.reversible import (
+    Int16Stem,
     InvertibleBatchNorm2d,
     InvertibleLeakyReLU,
     ReversibleBlock,
     ReversibleSequential,
     StreamedUnits,
 )
+
+STATES = ("float32", "int16")
 
 
 @register(
@@ -37,16 +44,25 @@ def streamed(
     head_pooling: str = "max",
     logit_scale: float = 0.125,
     grid_bits: int | None = None,
+    state: str = "float32",
 ) -> nn.Module:
     """Images (N, in_channels, H, W) -> logits (N, classes).
 
     `depths[i]` reversible blocks at resolution i, with `units` conv-BN-ReLU units in each of F and G; `pooling[i]`
-    ("channel" or "batch") before resolution i + 1. Stem, head and the other options are the hybrid's.
+    ("channel" or "batch") before resolution i + 1. Stem, head and the other options are the hybrid's. `state` "int16"
+    holds the state in 16 bits, its gradient in bfloat16, and needs exact reconstruction (docs/exact.md).
     """
+    if state not in STATES or (state == "int16" and (reconstruction == "noisy" or units > 1)):
+        raise InputError(
+            f"streamed: state is one of {', '.join(STATES)}, and int16 goes with exact reconstruction (or ideal, which"
+            f" stores float32) and one unit; got state {state!r}, reconstruction {reconstruction!r} and {units} units."
+        )
     kinds = poolings(pooling, depths, "streamed")
     channels = stage_channels(initial_channels, kinds)
     layers: list[nn.Module] = [stem(in_channels, initial_channels)]
     layers += [InvertibleBatchNorm2d(initial_channels, gamma_eps=gamma_eps), InvertibleLeakyReLU(negative_slope, True)]
+    if state == "int16":
+        layers = [Int16Stem(*layers)]
     for stage, depth in enumerate(depths):
         if stage:
             layers.append(pooling_layer(kinds[stage - 1]))
@@ -54,3 +70,15 @@ def streamed(
         layers += [ReversibleBlock(StreamedUnits(half, units), StreamedUnits(half, units)) for _ in range(depth)]
     layers += head(channels[-1], classes, kinds, head_pooling, logit_scale)
     return ReversibleSequential(*layers, reconstruction=reconstruction, grid_bits=grid_bits)
+
+
+@register(
+    "streamed-int16",
+    summary="the streamed network with its state in 16 bits (not in the paper)",
+    reconstructions=("exact",),
+    search=VolumePreserving(multiple=2),
+)
+@functools.wraps(streamed)
+def streamed_int16(**arguments: Any) -> nn.Module:
+    """`streamed` with `state="int16"`."""
+    return streamed(**{"reconstruction": "exact", **arguments, "state": "int16"})

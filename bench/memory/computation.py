@@ -3,7 +3,7 @@
 from torch import nn
 
 from bench.architectures.baselines import CheckpointedResNet18
-from bench.reversible import InvertibleConv2d, InvertibleLayer, ReversibleBlock, ReversibleSequential
+from bench.reversible import InvertibleConv2d, InvertibleLayer, ReversibleBlock, ReversibleSequential, StreamedUnits
 
 
 def forward_equivalents(network: nn.Module) -> float:
@@ -13,7 +13,7 @@ def forward_equivalents(network: nn.Module) -> float:
     more in a hybrid, which recomputes F's output to undo the block and then inverts F layer by layer. This is the
     paper's count, as if every layer of the network were recomputed; ordinary down-sampling, stem and head are not.
     Batch norms and activations alone (in-place ABN) run no convolution again.
-    Rounding to the grid of exact reconstruction is no convolution and counts nothing.
+    A streamed block computes F twice more. Rounding to the grid of exact reconstruction is no convolution and counts nothing.
     """
     return 3.0 + (1 if isinstance(network, CheckpointedResNet18) else _recomputations(network))
 
@@ -23,5 +23,7 @@ def _recomputations(network: nn.Module) -> int:
     retraced = [m for m in network.modules() if isinstance(m, ReversibleSequential) and m.reconstruction != "ideal"]
     layers = [layer for each in retraced for layer in each.modules() if isinstance(layer, InvertibleLayer)]
     blocks = [layer for layer in layers if isinstance(layer, ReversibleBlock)]
-    hybrid = any(isinstance(branch, InvertibleLayer) for block in blocks for branch in (block.f, block.g))
+    hybrid = any(
+        isinstance(branch, InvertibleLayer | StreamedUnits) for block in blocks for branch in (block.f, block.g)
+    )
     return 2 if hybrid else int(any(isinstance(layer, InvertibleConv2d | ReversibleBlock) for layer in layers))

@@ -27,8 +27,10 @@ from bench.reversible import (
     InvertibleLeakyReLU,
     ReversibleBlock,
     ReversibleSequential,
+    StreamedUnits,
 )
 from bench.reversible.layer import join
+from bench.reversible.passes import buffers
 
 State = list[Tensor]
 
@@ -50,7 +52,9 @@ def sequence(trace: Trace, module: ReversibleSequential, x: Tensor) -> Tensor:
 def _retraced_run(trace: Trace, run: list[InvertibleLayer], x: Tensor) -> Tensor:
     """One state kept, its gradient, and the layer that needs most besides (the local bottleneck of section 3.4)."""
     most, x = _most_hidden(run, trace, x)
-    trace.note(Entry((x,), gradient=size(x), hidden=most))
+    # A 16-bit state, and its gradient in bfloat16, are half of the float32 ones whose shape is followed here.
+    kept = torch.empty_like(x, dtype=torch.int16) if run[0].is_stem else x
+    trace.note(Entry((kept,), gradient=size(kept), hidden=most))
     return x
 
 
@@ -84,13 +88,15 @@ def _(layer: ReversibleBlock, trace: Trace, x: Tensor) -> int:
 
     Invertible (hybrid, section 4.2): F's output, recomputed and then inverted in place, and its gradient, each half a
     state. Ordinary (section 3.4): all that F stores (eq. 6), its input left out, which is part of the state, and the
-    gradient inside it (eq. 9).
+    gradient inside it (eq. 9). Streamed: nothing but what is carried from pass to pass.
     """
     half = _half(x)
     needs = []
     for branch in (layer.f, layer.g):
         if isinstance(branch, InvertibleLayer):
             needs.append(2 * size(half) + hidden(branch, trace, half))
+        elif isinstance(branch, StreamedUnits):
+            needs.append(buffers(len(branch) // 3) * size(half))  # three layers a unit
         else:
             entries, _ = trace.inside(branch, half)
             stored = storage_bytes((kept for entry in entries for kept in entry.kept), but=[half])

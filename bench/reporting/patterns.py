@@ -5,9 +5,13 @@ _NOISY = {
     "irevnet": "residual block + pooling",
     "layerwise": "layer-wise + pooling",
     "hybrid": "layer-wise + residual block + pooling",
+    "streamed": "residual block + pooling, in slices",
+    "streamed-int16": "residual block + pooling, in slices; state in 16 bits",
     "inplace-abn": "batch norm + activation",
 }
 _EXACT = _NOISY | {"hybrid": "residual block + pooling (layer-wise inside: noisy)"}
+# Networks that are another one in other numbers: their gap is to the ideal mode of that one.
+_ORIGINALS = {"streamed-int16": "streamed"}
 _BASELINES = {
     "checkpointing": "recomputed from checkpoints",
     "offloading": "stored in host memory",
@@ -23,3 +27,8 @@ def pattern(architecture: str, reconstruction: str) -> str:
     if reconstruction == "ideal":
         return _BASELINES.get(architecture, "all stored")
     return (_EXACT if reconstruction == "exact" else _NOISY).get(architecture, "reconstructed")
+
+
+def original(architecture: str) -> str:
+    """The architecture whose ideal mode `architecture` is compared with: itself, but for those in other numbers."""
+    return _ORIGINALS.get(architecture, architecture)

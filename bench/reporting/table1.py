@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from bench.reporting import cells, published
-from bench.reporting.patterns import pattern
+from bench.reporting.patterns import original, pattern
 from bench.reporting.statistics import Interval, paired_gap
 from bench.reporting.summary import accuracies, interval_columns, select, summarise, usable
 
@@ -35,7 +35,7 @@ def table1_frame(
 def _row(runs: pd.DataFrame, measured: pd.Series, device: str, include_stale: bool) -> dict[str, Any]:
     names = {"architecture": measured["architecture"], "reconstruction": measured["reconstruction"]}
     own = select(runs, **names)
-    ideal = select(runs, architecture=names["architecture"], reconstruction="ideal")
+    ideal = select(runs, architecture=original(names["architecture"]), reconstruction="ideal")
     proposed = tuple(names.values()) == (published.ARCHITECTURE, published.RECONSTRUCTION)
     return {
         **names,

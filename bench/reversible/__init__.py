@@ -15,6 +15,7 @@ from bench.reversible.chain import InvertibleChain
 from bench.reversible.checksum import InexactReconstruction
 from bench.reversible.convolution import InvertibleConv2d
 from bench.reversible.grid import Grid
+from bench.reversible.int16_stem import Int16Stem
 from bench.reversible.layer import InvertibleLayer
 from bench.reversible.observer import Observer, Work, observing
 from bench.reversible.pooling import BatchPooling, ChannelPooling, GlobalPooling
@@ -29,6 +30,7 @@ __all__ = [
     "GlobalPooling",
     "Grid",
     "InexactReconstruction",
+    "Int16Stem",
     "InvertibleBatchNorm2d",
     "InvertibleChain",
     "InvertibleConv2d",

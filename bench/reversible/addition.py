@@ -1,5 +1,8 @@
 """How a reversible block adds a branch's output to the other half of the state, and takes it away again."""
 
+import torch
+from torch import Tensor
+
 from bench.reversible.layer import State
 
 
@@ -9,6 +12,14 @@ class Addition:
     Both arguments are lists of parts of equal shapes; the second one is only read. `bench.reversible.grid.Grid` is
     the addition that loses nothing.
     """
+
+    def read(self, x: State) -> State:
+        """What F reads of the state `x`, or of its gradient: parts that give floating-point values when sliced."""
+        return x
+
+    def gradient_like(self, x: Tensor) -> Tensor:
+        """A tensor for the gradient of the part `x` of the state, its values not set."""
+        return torch.empty_like(x)
 
     def add(self, to: State, what: State) -> None:
         """to <- to + what, in place."""

@@ -40,29 +40,31 @@ class ReversibleBlock(InvertibleLayer):
     def trace(self, state: State) -> tuple[Memo, Memo]:
         f, g = self._branches
         x1, x2 = _halves(state)
-        added, memo_f = f.trace(x2)
+        added, memo_f = f.trace(self.addition.read(x2))
         self.addition.add(x1, added)
-        added, memo_g = g.trace(x1)
+        del added  # before G makes its own
+        added, memo_g = g.trace(self.addition.read(x1))
         self.addition.add(x2, added)
         return memo_f, memo_g
 
     def replay(self, state: State, memo: tuple[Memo, Memo]) -> None:
         f, g = self._branches
         x1, x2 = _halves(state)
-        self.addition.add(x1, f.again(x2, memo[0]))
-        self.addition.add(x2, g.again(x1, memo[1]))
+        self.addition.add(x1, f.again(self.addition.read(x2), memo[0]))
+        self.addition.add(x2, g.again(self.addition.read(x1), memo[1]))
 
     def undo(self, state: State, memo: tuple[Memo, Memo]) -> None:
         f, g = self._branches
         y1, y2 = _halves(state)
-        self.addition.subtract(y2, g.again(y1, memo[1]))
-        self.addition.subtract(y1, f.again(y2, memo[0]))
+        self.addition.subtract(y2, g.again(self.addition.read(y1), memo[1]))
+        self.addition.subtract(y1, f.again(self.addition.read(y2), memo[0]))
 
     def retrace(self, state: State, grad: State, memo: tuple[Memo, Memo], wanted: Wanted) -> Gradients:
         f, g = self._branches
         (y1, y2), (g1, g2) = _halves(state), _halves(grad)
-        gradients = g.retrace(y1, y2, g2, g1, memo[1], wanted, self.addition.subtract)
-        accumulate(gradients, f.retrace(y2, y1, g1, g2, memo[0], wanted, self.addition.subtract))
+        read, subtract = self.addition.read, self.addition.subtract
+        gradients = g.retrace(read(y1), y2, read(g2), g1, memo[1], wanted, subtract)
+        accumulate(gradients, f.retrace(read(y2), y1, read(g1), g2, memo[0], wanted, subtract))
         return gradients
 
     def latest(self) -> tuple[Memo, Memo]:

@@ -1,13 +1,16 @@
 """A chain of invertible layers, itself an invertible layer: F and G of a hybrid block, or a run of a network."""
 
-from torch import nn
+from torch import Tensor, nn
 
-from bench.reversible.layer import Gradients, InvertibleLayer, Memo, State, Wanted, accumulate
+from bench.reversible.addition import FLOATING, Addition
+from bench.reversible.layer import Gradients, InvertibleLayer, Memo, State, Wanted, accumulate, split
 from bench.reversible.observer import working
 
 
 class InvertibleChain(InvertibleLayer):
     """Layers applied one after the other; retraced in the opposite order."""
+
+    addition: Addition = FLOATING  # which knows in what numbers the state is held
 
     def __init__(self, *layers: InvertibleLayer) -> None:
         super().__init__()
@@ -16,6 +19,10 @@ class InvertibleChain(InvertibleLayer):
                 raise TypeError(f"A chain of invertible layers got a {type(layer).__name__}, which is not invertible.")
         self.layers = nn.ModuleList(layers)
         self.parts = max((layer.parts for layer in layers), default=1)
+
+    def begin(self, x: Tensor) -> State:
+        """The state of the chain's input, made anew; a stem that makes the state itself gets the input as it is."""
+        return [x] if self.layers and self.layers[0].is_stem else split(x, self.parts)
 
     def differentiable(self, state: State) -> State:
         state = list(state)

@@ -29,7 +29,7 @@ def finite(state: State) -> Tensor:
     return torch.stack([torch.isfinite(_sample(part)).all() for part in state]).all()
 
 
-_BITS = {4: torch.int32, 8: torch.int64}
+_BITS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 def _sample(part: Tensor) -> Tensor:

@@ -61,7 +61,7 @@ class Witnessed(InvertibleLayer):
     def __init__(self, layer: InvertibleLayer, name: str, grid: Grid, store: bool) -> None:
         super().__init__()
         self.layer, self.name, self.grid, self.store = layer, name, grid, store
-        self.parts = layer.parts
+        self.parts, self.is_stem = layer.parts, layer.is_stem
         self._adding = [module for module in layer.modules() if hasattr(module, "addition")]
 
     def differentiable(self, state: State) -> State:
@@ -113,7 +113,9 @@ def exact_chain(layers: Sequence[InvertibleLayer], names: Sequence[str], grid: G
     """
     before = next((i for i, layer in enumerate(layers) if layer.exact), len(layers))
     exact = [Witnessed(layer, name, grid, store) for layer, name in zip(layers[before:], names[before:], strict=True)]
-    return InvertibleChain(*layers[:before], OnGrid(grid), *exact)
+    chain = InvertibleChain(*layers[:before], *([] if layers[0].is_stem else [OnGrid(grid)]), *exact)
+    chain.addition = grid
+    return chain
 
 
 def exact_runs(layers: Sequence[InvertibleLayer]) -> list[list[InvertibleLayer]]:

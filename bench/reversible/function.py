@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from bench.reversible.addition import Addition
 from bench.reversible.chain import InvertibleChain
 from bench.reversible.layer import State, join, split
 from bench.reversible.pooling import GlobalPooling
@@ -38,13 +39,13 @@ class Retraced(torch.autograd.Function):
         x: Tensor,
         *parameters: Tensor,
     ) -> tuple[Tensor, ...]:
-        state = split(x, chain.parts)
+        state = chain.begin(x)
         ctx.memo = chain.trace(state)
         ctx.chain, ctx.readout, ctx.handover, ctx.autocast = chain, readout, handover, _autocast(x.device.type)
         ctx.kept = len(state) if readout else 0
         # The parameters are saved for autograd's check that nobody changed them before the backward pass.
         ctx.save_for_backward(*state[: ctx.kept], *parameters)
-        return (join([readout(part) for part in state]),) if readout else tuple(state)
+        return (join([readout(part[:]) for part in chain.addition.read(state)]),) if readout else tuple(state)
 
     @staticmethod
     @once_differentiable
@@ -57,7 +58,7 @@ class Retraced(torch.autograd.Function):
         with ctx.autocast():
             if ctx.readout:
                 state = _taken(ctx, ctx.kept)
-                grad = _pull_back_readout(ctx.readout, state, grad_output[0])
+                grad = _pull_back_readout(ctx.readout, state, grad_output[0], ctx.chain.addition)
             else:
                 _let_go(ctx)
                 # `Joined` made both for this node alone, so that they may be overwritten.
@@ -117,16 +118,16 @@ def _let_go(ctx: Any) -> bool:
     return not graph_stays
 
 
-def _pull_back_readout(readout: GlobalPooling, state: State, grad_output: Tensor) -> State:
+def _pull_back_readout(readout: GlobalPooling, state: State, grad_output: Tensor, addition: Addition) -> State:
     """The gradient of each part from the gradient of the pooled channels, one slice of the batch at a time."""
-    grads = [torch.empty_like(part) for part in state]
+    grads = [addition.gradient_like(part) for part in state]
     group = readout.images_per_group
-    for part, grad, grad_pooled in zip(
-        state, grads, grad_output.split([part.shape[1] for part in state], dim=1), strict=True
+    for part, values, grad, grad_pooled in zip(
+        state, addition.read(state), grads, grad_output.split([part.shape[1] for part in state], dim=1), strict=True
     ):
         for s in batch_slices(part.unflatten(0, (-1, group))):
             images = slice(s.start * group, s.stop * group)
-            leaf = part[images].detach().requires_grad_()
+            leaf = values[images].detach().requires_grad_()
             with torch.enable_grad():
                 pooled = readout(leaf)
             grad[images] = torch.autograd.grad(pooled, leaf, grad_pooled[s])[0]

@@ -6,6 +6,8 @@ k leaves head-room and wraps are counted as overflows. Gradients of the state ar
 those of mixed-precision training. docs/exact.md.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -31,12 +33,10 @@ class Int16Grid(Grid):
         """`x` in steps, as int16 in the memory format of `x`."""
         return self._wrapped(self._wide(x))
 
-    def load(self, x: Tensor) -> Tensor:
-        """The values that the steps `x` stand for, in float32."""
-        return x.to(torch.float32).mul_(self.step)
+    def read(self, x: State) -> State:
+        return [Read(part, self.step if part.dtype == torch.int16 else 1.0) for part in x]
 
-    def gradient(self, x: Tensor) -> Tensor:
-        """A tensor for the gradient of the part `x`, its values not set."""
+    def gradient_like(self, x: Tensor) -> Tensor:
         return torch.empty_like(x, dtype=torch.bfloat16)
 
     def add(self, to: State, what: State) -> None:
@@ -55,3 +55,32 @@ class Int16Grid(Grid):
     def _wrapped(self, wide: Tensor) -> Tensor:
         self._count(wide)
         return wide.to(torch.int16)
+
+
+class Read:
+    """A part of a 16-bit state, or of its gradient, as its readers see it: float32 values, made of what is sliced out.
+
+    It has of a tensor what `slices`, `parted` and the branches that work in slices ask for.
+    """
+
+    dtype = torch.float32
+
+    def __init__(self, part: Tensor, step: float) -> None:
+        self.part, self.step = part, step
+        self.shape, self.device = part.shape, part.device
+
+    def __getitem__(self, images: slice) -> Tensor:
+        values = self.part[images].to(torch.float32)
+        return values if self.step == 1.0 else values.mul_(self.step)
+
+    def numel(self) -> int:
+        return self.part.numel()
+
+    def element_size(self) -> int:
+        return 4  # of what is read
+
+    def stride(self, *dimension: int) -> Any:
+        return self.part.stride(*dimension)
+
+    def is_contiguous(self, **layout: Any) -> bool:
+        return self.part.is_contiguous(**layout)

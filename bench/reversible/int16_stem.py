@@ -28,7 +28,7 @@ class Int16Stem(InvertibleLayer):
     pass (for the statistics, then for the output) and not again in the backward pass. The image gets no gradient.
     """
 
-    exact = True
+    exact = is_stem = True
 
     def __init__(
         self, convolution: nn.Conv2d, norm: InvertibleBatchNorm2d, *above: InvertibleLayer, parts: int = 2
@@ -37,8 +37,20 @@ class Int16Stem(InvertibleLayer):
         self.convolution, self.norm, self.above, self.parts = convolution, norm, nn.ModuleList(above), parts
         self.addition = Int16Grid()
 
+    def forward(self, x: Tensor) -> Tensor:
+        """The float32 stem, as ordinary autograd sees it."""
+        y = self.norm(self.convolution(x))
+        for layer in self.above:
+            y = layer(y)
+        return y
+
+    def differentiable(self, state: State) -> State:
+        return list(self.forward(torch.cat(state, dim=1)).chunk(self.parts, dim=1))
+
     def trace(self, state: State) -> StemMemo:
         image = state.pop()
+        if image.requires_grad:
+            raise ValueError("A 16-bit stem gives no gradient of its input; detach the images.")
         memo = StemMemo(image, self._statistics(image))
         if self.addition.bits is None:
             self.addition.choose([self._output(image[s], memo).abs().amax() for s in self._slices(image)])
@@ -86,8 +98,8 @@ class Int16Stem(InvertibleLayer):
 
     def _below(self, state: State, grad: State, images: slice) -> tuple[State, State]:
         """(output of batch norm, its gradient) of some images."""
-        output = [torch.cat([self.addition.load(part[images]) for part in state], dim=1)]
-        grad_output = [torch.cat([part[images].to(torch.float32) for part in grad], dim=1)]
+        output = [torch.cat([part[images] for part in self.addition.read(state)], dim=1)]
+        grad_output = [torch.cat([part[images] for part in self.addition.read(grad)], dim=1)]
         for layer in reversed(self.above):
             layer.retrace(output, grad_output, None, lambda parameter: False)
         return output, grad_output

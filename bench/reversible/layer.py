@@ -87,6 +87,7 @@ class InvertibleLayer(nn.Module):
     per_image: bool = False  # whether it keeps the shape, treats every image alone, and needs no memo
     exact: bool = False  # whether its inverse gives back the very bits of a state on a grid
     from_output: bool = False  # whether its gradient needs its output only, not its input
+    is_stem: bool = False  # whether it makes the state from a network's input, in parts of its own
     observer: Any = None  # who is told of this layer's work (see `observing`)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -11,7 +11,9 @@ from bench.reversible.determinism import require_determinism
 from bench.reversible.exact import exact_chain, exact_runs
 from bench.reversible.function import retraced
 from bench.reversible.grid import Grid
-from bench.reversible.layer import InvertibleLayer, join, split
+from bench.reversible.int16 import Int16Grid
+from bench.reversible.int16_stem import Int16Stem
+from bench.reversible.layer import InvertibleLayer, join
 from bench.reversible.pooling import GlobalPooling
 
 RECONSTRUCTIONS = ("ideal", "noisy", "exact")
@@ -40,7 +42,8 @@ class ReversibleSequential(nn.Sequential):
             raise ValueError(
                 f"The reconstruction {reconstruction!r} is not known; it is one of {', '.join(RECONSTRUCTIONS)}."
             )
-        self.reconstruction, self.grid, self.store = reconstruction, Grid(grid_bits), store
+        self.reconstruction, self.store = reconstruction, store
+        self.grid = (Int16Grid if any(isinstance(layer, Int16Stem) for layer in layers) else Grid)(grid_bits)
 
     def extra_repr(self) -> str:
         return f"reconstruction={self.reconstruction!r}"
@@ -57,7 +60,7 @@ class ReversibleSequential(nn.Sequential):
             if self.reconstruction != "ideal" or not torch.is_grad_enabled():
                 x = retraced(chain, readout, x)
             else:
-                state = chain.differentiable(split(x, chain.parts))
+                state = chain.differentiable(chain.begin(x))
                 x = join([readout(part) for part in state]) if readout else join(state)
         return x
 
