@@ -13,7 +13,7 @@ def forward_equivalents(network: nn.Module) -> float:
     more in a hybrid, which recomputes F's output to undo the block and then inverts F layer by layer. This is the
     paper's count, as if every layer of the network were recomputed; ordinary down-sampling, stem and head are not.
     Batch norms and activations alone (in-place ABN) run no convolution again.
-    A streamed block computes F twice more. Rounding to the grid of exact reconstruction is no convolution and counts nothing.
+    A streamed block computes F twice more. Rounding to the grid of exact reconstruction counts nothing.
     """
     return 3.0 + (1 if isinstance(network, CheckpointedResNet18) else _recomputations(network))
 
