@@ -12,6 +12,11 @@ STEPS = {
     "train": ("bench.training.command", "train one network and write its record"),
     "memory": ("bench.memory.command", "measure the peak memory of one training step, beside the theory"),
     "steps": ("bench.memory.steps_command", "time a training step of an architecture in each reconstruction, paired"),
+    "timeline": (
+        "bench.memory.timeline_command",
+        "watch what one training step holds, layer by layer, in every network",
+    ),
+    "figures": ("bench.reporting.figures.command", "draw the figures of a scale from its records"),
     "tables": ("bench.reporting.command", "collect records into Table 1 and Table 2"),
     "plan": ("bench.plan_command", "print what a scale runs, on what, and an estimate of the time"),
 }
