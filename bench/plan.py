@@ -36,7 +36,7 @@ def planned_runs(configuration: Configuration) -> list[Run]:
         for architecture, entry in configuration["architectures"].items()
         if device["architectures"] is None or architecture in device["architectures"]
         for reconstruction in device["reconstructions"].get(architecture, entry["reconstructions"])
-        for seed in device["seeds"] or entry["seeds"] or configuration["seeds"]
+        for seed in device["seeds"] or entry["seeds_of"].get(reconstruction) or entry["seeds"] or configuration["seeds"]
     ]
 
 

@@ -32,7 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
     allocator = set_allocator(device, capped=False)
     threads = set_threads(config.get("threads", 0))
     set_precision(config["training"]["precision"])
-    set_determinism(device, seed=0, capped=False)
+    exact = "exact" in config["architectures"].get(architecture, {}).get("reconstructions", [])
+    set_determinism(device, seed=0, capped=False, exact=exact)
     models, shape = networks(config, architecture)
     settings = record.shape_settings(config, architecture, shape)
     batch_size, rounds = config["steps"]["batch_size"], config["steps"]["repeats"]

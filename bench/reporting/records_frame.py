@@ -1,7 +1,8 @@
 """The training records of a scale as one tidy frame: a row a planned run, nothing left out.
 
-`status` is the record's own (`ok`, `below-target`, `diverged`, `out-of-memory`), or `not run` (no record), `broken`
-(a record that cannot be used; `fault` says why) or `stale` (made by another code or configuration than the present).
+`status` is the record's own (`ok`, `below-target`, `diverged`, `inexact`, `out-of-memory`), or `not run` (no record),
+`broken` (a record that cannot be used; `fault` says why) or `stale` (made by another code or configuration than the
+present).
 """
 
 import math
@@ -83,6 +84,7 @@ def _values(record: dict[str, Any]) -> dict[str, Any]:
         "date": record["date"],
         "data": settings["data"],
         "depths": "-".join(map(str, settings["depths"])),
+        "overflows": number((record.get("exactness") or {}).get("overflows")),
         **{name: number(settings[name]) for name in _FROM_SETTINGS},
         **_sizes(record),
     }
@@ -116,6 +118,7 @@ _NUMBERS = (
     "total_s",
     "everything_s",
     "peak_memory_bytes",
+    "overflows",
 )
 _EMPTY: dict[str, Any] = dict.fromkeys(_TEXTS) | dict.fromkeys((*_NUMBERS, *_FROM_SETTINGS), math.nan)
 COLUMNS = ("run", "architecture", "reconstruction", "device", "seed", "status", *_EMPTY, "path")

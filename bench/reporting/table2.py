@@ -93,9 +93,9 @@ def _paper(row: pd.Series) -> str:
 
 
 NOTES = (
-    "Status: ok, the final accuracy is at the target; below target, it is not; diverged, the loss was not finite; not "
-    "run, no record; stale, the record is of another code or configuration (its numbers are left out unless said "
-    "otherwise); broken, it cannot be used.",
+    "Status: ok, the final accuracy is at the target; below target, it is not; diverged, the loss was not finite; "
+    "inexact, a reconstructed activation was not the stored one in exact mode; not run, no record; stale, the record "
+    "is of another code or configuration (its numbers are left out unless said otherwise); broken, it cannot be used.",
     "Accuracy: final test accuracy, mean ± half of the 95 % t-interval over n runs that trained to their end.",
     "Time to target: data loading and training up to the first epoch whose test accuracy is at the target, evaluation "
     "left out; a run that does not get there counts as infinite (∞); k of n runs got there. Time of a run: the "

@@ -12,7 +12,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("--config", type=Path, required=True, help="configuration, such as config/quick.yaml")
     parser.add_argument("--architecture", required=True, help="one of the configuration's architectures")
-    parser.add_argument("--reconstruction", default="ideal", help="ideal or noisy (default: ideal)")
+    parser.add_argument("--reconstruction", default="ideal", help="ideal, noisy or exact (default: ideal)")
     parser.add_argument("--seed", type=int, required=True, help="of initial weights, order and augmentation")
     parser.add_argument(
         "--output", type=Path, required=True, metavar="DIR", help="folder for record.json and checkpoint"

@@ -10,6 +10,7 @@ from torch import nn
 from bench.training.batches import Batches
 from bench.training.clock import Clock
 from bench.training.evaluation import accuracy
+from bench.training.exactness import check_exactness
 from bench.training.outcome import Diverged
 from bench.training.recipe import Recipe, batch_loss, make_optimizer
 from bench.training.schedule import learning_rate
@@ -72,6 +73,7 @@ class Trainer:
             if self.batches.device.type == "cpu" or step == steps - 1:
                 check_finite(total, epoch, step)
             on_step()
+        check_exactness(self.model)
         return total.item() / steps
 
     def set_learning_rate(self, step: int) -> None:

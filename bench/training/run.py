@@ -15,6 +15,7 @@ from bench.training.batches import Batches
 from bench.training.checkpoint import Checkpoint
 from bench.training.clock import Clock, process_age
 from bench.training.device import device_entry, torch_device
+from bench.training.exactness import exactness
 from bench.training.loop import Trainer
 from bench.training.memory_cap import memory_cap
 from bench.training.memory_format import place
@@ -57,13 +58,15 @@ class TrainingRun:
         }
         self.history: list[dict[str, Any]] = []
         self.resumed = 0
+        self.exactness: dict[str, Any] | None = None
 
     def execute(self, resume: bool = False) -> Path:
         """Train, write the record, and return its path. However training ends, there is a record of it."""
         allocator = set_allocator(self.device, capped=self.cap_mb is not None)
         set_threads(self.config.get("threads", 0))
         set_precision(self.recipe.precision)
-        set_determinism(self.device, self.run.seed, capped=self.cap_mb is not None)
+        exact = self.run.reconstruction == "exact"
+        set_determinism(self.device, self.run.seed, capped=self.cap_mb is not None, exact=exact)
         with self.clock.phase("load"):
             images = data.load(self.config["data"], self.config["in_channels"], self.config["classes"])
             # Under a cap the images stay on the host, as they would beside a small card.
@@ -89,6 +92,7 @@ class TrainingRun:
             allocator=allocator,
             data={"source": images.source, "cached": images.cached, "sizes": [len(images.train), len(images.test)]},
             resumed=self.resumed,
+            exactness=self.exactness,
         )
         place = self.folder / "record.json"
         write_record(place, record)
@@ -130,6 +134,7 @@ class TrainingRun:
             trainer.train(progress.step, on_epoch)
         finally:
             progress.close()
+            self.exactness = exactness(model)
 
     def restore(self, trainer: Trainer, checkpoint: Checkpoint) -> list[str]:
         """Continue from the newest whole checkpoint of this run, if there is one; returns what is to be said."""
