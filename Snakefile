@@ -15,6 +15,8 @@ from bench.announcement import RESULTS, announce
 from bench.configuration import load
 from bench.errors import InputError
 from bench.jobs import planned_jobs
+from bench.plan import timeline_key
+from bench.reporting.figures.names import figure_names
 from bench.scales import choose
 
 if set(config) - {"scale"}:
@@ -52,7 +54,8 @@ localrules:
 
 rule all:
     input:
-        expand("<tables>/{table}.{suffix}", table=["table1", "table2"], suffix=["md", "csv", "tex"]),
+        tables=expand("<tables>/{table}.{suffix}", table=["table1", "table2"], suffix=["md", "csv", "tex"]),
+        figures=expand("<tables>/figures/{figure}.{suffix}", figure=figure_names(settings), suffix=["png", "pdf"]),
 
 
 # One process a run. A failed run (out of memory, diverged) is a record with a status, and no failure here. What a killed
@@ -111,13 +114,46 @@ rule steps:
         "python -m bench steps --config {params.config} {params.run} --output {output.record} > {log} 2>&1"
 
 
+rule timeline:
+    output:
+        record=ensure("<results>/timeline.json", non_empty=True),
+    log:
+        "<results>/logs/timeline.log",
+    conda:
+        "envs/bench.yaml"
+    resources:
+        gpu=1,
+    params:
+        config=choice.path,
+        key=timeline_key(settings),
+    shell:
+        "python -m bench timeline --config {params.config} --output {output.record} > {log} 2>&1"
+
+
+rule figures:
+    input:
+        records=rules.timeline.output.record,
+        code=sorted(path.as_posix() for path in Path("bench/reporting/figures").glob("*.py")),
+    output:
+        rules.all.input.figures,
+    log:
+        "<results>/logs/figures.log",
+    conda:
+        "envs/bench.yaml"
+    params:
+        results=RESULTS / choice.scale,
+        folder=subpath(output[0], parent=True),
+    shell:
+        "python -m bench figures --results {params.results} --output {params.folder} > {log} 2>&1"
+
+
 # The tables of a whole scale: every record is made first.
 rule collect:
     input:
         records=[job.record.as_posix() for job in jobs],
         code=sorted(path.as_posix() for path in Path("bench/reporting").glob("*.py")),
     output:
-        rules.all.input,
+        rules.all.input.tables,
     log:
         "<results>/logs/collect.log",
     conda:

@@ -54,11 +54,15 @@ def steps_targets(configuration: Configuration) -> list[str]:
     return list(configuration["architectures"])
 
 
+SAME_TIMELINE = ("offloading", "mixed-precision")  # ResNet-18's, on another device or with smaller numbers
+
+
 def timeline_targets(configuration: Configuration) -> list[tuple[str, str]]:
     """The (architecture, reconstruction) pairs that have a timeline: each architecture as it holds least."""
     return [
         (architecture, "noisy" if "noisy" in entry["reconstructions"] else entry["reconstructions"][-1])
         for architecture, entry in configuration["architectures"].items()
+        if architecture not in SAME_TIMELINE
     ]
 
 

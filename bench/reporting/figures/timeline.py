@@ -40,7 +40,7 @@ KINDS = {
     "Linear": "linear",
     "ScaledLinear": "linear",
 }
-MOST_STRETCHES, MOST_LABELS = 150, 44
+MOST_STRETCHES, MOST_LABELS, MOST_NAMES = 150, 44, 80
 MEGABYTE = 1e6
 
 
@@ -159,7 +159,11 @@ def _name_places(axes: Axes, moments: list[Moment], modules: dict[str, str]) -> 
     depth = max(moment.place.count(".") for moment in moments) + 1
     while len(runs := _runs(moments, depth)) > MOST_LABELS and depth > 1:
         depth -= 1
-    axes.set_xticks([middle for middle, _ in runs], [called(name, modules) for _, name in runs])
+    shown = [runs[0]]
+    for middle, name in runs[1:]:
+        if middle - shown[-1][0] > len(moments) / MOST_NAMES:  # else the two would overlap
+            shown.append((middle, name))
+    axes.set_xticks([middle for middle, _ in shown], [called(name, modules) for _, name in shown])
     axes.tick_params(axis="x", labelrotation=90, labelsize=5.5, length=2)
 
 
