@@ -12,18 +12,17 @@ from shlex import quote
 from snakemake.exceptions import WorkflowError
 
 from bench.announcement import RESULTS, announce
-from bench.configuration import load
 from bench.errors import InputError
 from bench.jobs import planned_jobs
 from bench.plan import timeline_key
 from bench.reporting.figures.names import figure_names
-from bench.scales import choose
+from bench.scales import choose, configuration_of
 
 if set(config) - {"scale"}:
     raise WorkflowError(f"--config knows only the key scale, not {', '.join(set(config) - {'scale'})}.")
 try:
     choice = choose(str(config.get("scale", "")))
-    settings = load(choice.path)
+    settings = configuration_of(choice)
     if workflow.is_main_process:
         announce(choice, settings)
 except InputError as error:
@@ -31,8 +30,10 @@ except InputError as error:
 
 jobs = planned_jobs(settings, RESULTS / choice.scale)
 trainings = {job.name: job for job in jobs if job.kind == "train"}
-measurements = {job.name: job for job in jobs if job.kind == "memory"}
-timings = {job.name: job for job in jobs if job.kind == "steps"}
+measurements = {}
+for job in jobs:
+    if job.kind != "train":
+        measurements.setdefault(job.architecture, []).append(job)
 # Steps run in the interpreter that runs Snakemake, or in the environment that Snakemake makes for them. Said here and not
 # as a parameter of the rules: an environment that moved must not make every record anew.
 if not workflow.deployment_settings.deployment_method:
@@ -79,39 +80,28 @@ rule train:
         "python -m bench train --config {params.config} {params.run}" " --output {params.folder} --resume > {log} 2>&1"
 
 
-rule memory:
-    output:
-        record=ensure("<results>/memory/{name}.json", non_empty=True),
-    log:
-        "<results>/logs/memory-{name}.log",
-    conda:
-        "envs/bench.yaml"
-    resources:
-        gpu=1,
-    params:
-        config=choice.path,
-        key=lambda wildcards: measurements[wildcards.name].key,
-        run=lambda wildcards: measurements[wildcards.name].arguments,
-    shell:
-        "python -m bench memory --config {params.config} {params.run} --output {output.record} > {log} 2>&1"
+# One process an architecture for all that is measured on it: importing torch takes longer than measuring.
+for architecture, records in measurements.items():
 
-
-rule steps:
-    output:
-        record=ensure("<results>/steps/{name}.json", non_empty=True),
-    log:
-        "<results>/logs/steps-{name}.log",
-    conda:
-        "envs/bench.yaml"
-    resources:
-        gpu=1,
-        timing=1,
-    params:
-        config=choice.path,
-        key=lambda wildcards: timings[wildcards.name].key,
-        run=lambda wildcards: timings[wildcards.name].arguments,
-    shell:
-        "python -m bench steps --config {params.config} {params.run} --output {output.record} > {log} 2>&1"
+    rule:
+        name:
+            f"measure_{architecture}"
+        output:
+            records=ensure([job.record.as_posix() for job in records], non_empty=True),
+        log:
+            f"<results>/logs/measure-{architecture}.log",
+        conda:
+            "envs/bench.yaml"
+        resources:
+            gpu=1,
+            timing=1,
+        params:
+            config=choice.path,
+            key=[job.key for job in records],
+            run=f"--architecture {architecture} --device {records[0].device}",
+            folder=RESULTS / choice.scale,
+        shell:
+            "python -m bench measure --config {params.config} {params.run} --output {params.folder} > {log} 2>&1"
 
 
 rule timeline:

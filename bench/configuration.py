@@ -25,13 +25,16 @@ def load(path: Path | str) -> Configuration:
     """The configuration at `path`, in which every key of the schema that has a default is present.
 
     Raises:
-        InputError: the file is missing, is not YAML, or says something that the schema or the registries do not know.
+        InputError: the file is missing, is not YAML, says something that the schema or the registries do not know, or
+            names a plugin that cannot be imported.
     """
     # Here and not at the top: these import torch.
     from bench.architectures import ARCHITECTURES
     from bench.data import DATASETS
+    from bench.plugins import load_plugins
 
     configuration = read(Path(path))
+    load_plugins(configuration["plugins"], Path(path))
     check_names(path, configuration, {name: e.reconstructions for name, e in ARCHITECTURES.items()}, tuple(DATASETS))
     return configuration
 

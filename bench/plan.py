@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.configuration import Configuration
+from bench.plugins import sources_of
 from bench.provenance import code_digest
 
 
@@ -121,5 +122,8 @@ def _key(kind: str, configuration: Configuration, architecture: str, **parts: An
     entry = configuration["architectures"][architecture]
     network = {key: entry[key] for key in ("depths", "initial_channels", "options")}
     shared = {key: configuration[key] for key in ("classes", "in_channels", "budget", "threads")}
+    foreign = sources_of(architecture, parts["data"]["name"] if "data" in parts else None)
+    if foreign:
+        parts["plugins"] = foreign
     text = json.dumps([code_digest(kind), architecture, network, shared, parts], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

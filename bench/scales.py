@@ -11,7 +11,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.configuration import FOLDER, SCALES
+from bench.configuration import FOLDER, SCALES, Configuration, load
 from bench.errors import InputError
 from bench.schema import nearest
 
@@ -27,16 +27,19 @@ class Choice:
     scale: str
     found: str
     reason: str
+    file: Path | None = None  # a configuration elsewhere than in the project's folder
 
     @property
     def path(self) -> Path:
         """The scale's configuration, from the working directory where it lies below that."""
-        path = FOLDER / f"{self.scale}.yaml"
+        path = self.file or FOLDER / f"{self.scale}.yaml"
         return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def choose(asked: str | None = None) -> Choice:
     """The scale that is `asked` for, else the environment variable SCALE's, else the one that suits the machine.
+
+    A name that ends in .yaml is the path of a configuration of one's own.
 
     Raises:
         InputError: there is no such scale.
@@ -45,6 +48,8 @@ def choose(asked: str | None = None) -> Choice:
     if not asked:
         asked, source = os.environ.get("SCALE", ""), "the variable SCALE says so"
     gpu = gpu_name()
+    if asked and asked.endswith(".yaml"):
+        return Choice(Path(asked).stem, gpu or "no CUDA GPU", source, Path(asked))
     if asked:
         if asked not in SCALES:
             raise InputError(f"There is no scale {asked!r}; choose one of {', '.join(SCALES)}{nearest(asked, SCALES)}.")
@@ -55,6 +60,21 @@ def choose(asked: str | None = None) -> Choice:
     if place is None:
         return Choice("quick", f"{gpu}, but CIFAR-10 neither here nor to be downloaded", "it needs no download")
     return Choice("paper", f"{gpu}, and CIFAR-10 {place}", "both are what the reproduction needs")
+
+
+def configuration_of(choice: Choice) -> Configuration:
+    """The configuration of the chosen scale.
+
+    Raises:
+        InputError: it is faulty, or has another name than its file, so that it would write to another scale's folders.
+    """
+    configuration = load(choice.path)
+    if configuration["scale"] != choice.scale:
+        raise InputError(
+            f"{choice.path} says that its scale is {configuration['scale']!r}, but its file is called {choice.scale!r};"
+            " let both have one name."
+        )
+    return configuration
 
 
 def gpu_name() -> str | None:

@@ -1,5 +1,7 @@
 """Handwritten digits of scikit-learn: 1,797 real images of 8x8, installed with the library."""
 
+import gzip
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -8,35 +10,45 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench.data.images import Originals
+from bench.data.places import missing
+from bench.data.subset import balanced_subset
 from bench.errors import InputError
 
-SIDE, LEVELS = 8, 16  # pixels; grey values are 0 .. 16
-TEST_IMAGES = 360  # the other 1,437 are for training
-SPLIT_SEED = 0  # the split is the same for every run
+SIDE, LEVELS, CLASSES = 8, 16, 10  # pixels; grey values are 0 .. 16
+TEST_IMAGES = 360  # 36 a class, the same for every run; the other 1,437 are for training
+FILE = Path("datasets", "data", "digits.csv.gz")  # in the folder of the package sklearn
 
 
 def load(root: Path | None, image_size: int) -> Originals:
     """Digits enlarged to the largest multiple of 8 pixels that leaves `image_size` a margin. `root` is not needed."""
     if image_size < SIDE:
         raise InputError(f"image_size {image_size} is smaller than the {SIDE}x{SIDE} digits; set it to {SIDE} or more.")
-    # Imported here: scikit-learn takes a second to load, and most steps need no images.
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
-
-    bunch = load_digits()
-    images = enlarge(torch.from_numpy(bunch.images.astype(np.float32)), enlarged_side(image_size))
-    labels = torch.from_numpy(bunch.target.astype(np.int64))
-    train, test = train_test_split(
-        np.arange(len(labels)), test_size=TEST_IMAGES, random_state=SPLIT_SEED, stratify=bunch.target
-    )
+    pixels, labels = read()
+    images = enlarge(pixels, enlarged_side(image_size))
+    is_test = torch.zeros(len(labels), dtype=torch.bool)
+    is_test[balanced_subset(labels, TEST_IMAGES, CLASSES, "digits")] = True
     return Originals(
-        train=images[train],
-        train_labels=labels[train],
-        test=images[test],
-        test_labels=labels[test],
-        classes=tuple(str(name) for name in bunch.target_names),
-        source="scikit-learn's load_digits",
+        train=images[~is_test],
+        train_labels=labels[~is_test],
+        test=images[is_test],
+        test_labels=labels[is_test],
+        classes=tuple(str(label) for label in range(CLASSES)),
+        source="scikit-learn's digits",
     )
+
+
+def read() -> tuple[Tensor, Tensor]:
+    """All digits, float (1797, 8, 8) in 0 .. 16, and their labels, int64 (1797,).
+
+    The file is read where scikit-learn keeps it: importing that library would take seconds. Raises `InputError` where
+    it is not installed.
+    """
+    package = find_spec("sklearn")
+    if package is None or package.origin is None:
+        raise missing("digits", ["the installed packages"], "install scikit-learn")
+    with gzip.open(Path(package.origin).parent / FILE, "rt", encoding="ascii") as file:
+        table = np.loadtxt(file, delimiter=",", dtype=np.float32)
+    return torch.from_numpy(table[:, :-1].reshape(-1, SIDE, SIDE)), torch.from_numpy(table[:, -1].astype(np.int64))
 
 
 def enlarged_side(image_size: int) -> int:
