@@ -83,7 +83,7 @@ def run_key(configuration: Configuration, run: Run) -> str:
         data=configuration["data"],
         training=configuration["training"],
         target_accuracy=configuration["target_accuracy"],
-        device={key: device[key] for key in ("device", "memory_cap_mb", "batch_size", "epochs")},
+        device={key: device[key] for key in ("device", "memory_cap_mb", "batch_size", "epochs", "processes")},
     )
 
 

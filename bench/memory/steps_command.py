@@ -6,6 +6,8 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from bench.training.leased import on_leased_gpu
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
@@ -15,6 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", help="a device of the configuration (default: its first), or cpu, cuda or auto")
 
 
+@on_leased_gpu
 def run(arguments: argparse.Namespace) -> int:
     """Time all reconstructions of the architecture (a baseline beside ResNet-18) and write the record."""
     # Here, so that `--help` need not wait for torch.

@@ -59,6 +59,9 @@ _TRAIN = _object(
     peak_memory=_object(process_resident_bytes=_COUNT_OR_NULL, cuda_allocated_bytes=_COUNT_OR_NULL),
     **_ORIGIN,
 )
+# Runs that choose a recipe are judged on training images, and belong into no table.
+_TRAIN["properties"]["settings"]["properties"]["evaluated_on"] = {"const": "test"}
+_TRAIN["properties"]["flip_tta_accuracy"] = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
 _TRAIN["properties"]["data"] = {
     "type": "object",
     "properties": {"sizes": {"type": "array", "items": _COUNT, "minItems": 2, "maxItems": 2}},

@@ -73,6 +73,7 @@ def _values(record: dict[str, Any]) -> dict[str, Any]:
         "outcome": outcome["status"],
         "reason": outcome["reason"],
         "accuracy": number(outcome["accuracy"]),
+        "flip_tta_accuracy": number(record.get("flip_tta_accuracy")),
         "time_to_target_s": number(record["time_to_target_s"]),
         # The headline clock: from the first byte of data to the last weight update, evaluation left out.
         "total_s": seconds["load"] + seconds["training"],
@@ -114,6 +115,7 @@ _NUMBERS = (
     "train_images",
     "test_images",
     "accuracy",
+    "flip_tta_accuracy",
     "time_to_target_s",
     "total_s",
     "everything_s",

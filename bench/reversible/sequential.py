@@ -51,7 +51,10 @@ class ReversibleSequential(nn.Sequential):
         for chain, readout, ordinary in self._runs():
             if ordinary is not None:
                 x = ordinary(x)
-            elif self.reconstruction != "ideal" or not torch.is_grad_enabled():
+                continue
+            if torch.is_autocast_enabled(x.device.type):
+                x = x.to(torch.promote_types(x.dtype, torch.float32))  # what couplings add up, and inverses take apart
+            if self.reconstruction != "ideal" or not torch.is_grad_enabled():
                 x = retraced(chain, readout, x)
             else:
                 state = chain.differentiable(split(x, chain.parts))

@@ -6,7 +6,8 @@ import torch
 
 from bench.errors import InputError
 
-PRECISIONS = {"float32": False}  # precision -> whether TF32, which keeps 10 bits of the fraction, may stand for float32
+# precision -> whether TF32, which keeps 10 bits of the fraction, may stand for float32 (see `precision`)
+PRECISIONS = {"float32": False, "tf32": True, "mixed": True}
 
 
 def set_threads(threads: int) -> int:
