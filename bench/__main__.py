@@ -18,6 +18,7 @@ STEPS = {
         "watch what one training step holds, layer by layer, in every network",
     ),
     "figures": ("bench.reporting.figures.command", "draw the figures of a scale from its records"),
+    "whole-batch": ("bench.training.whole_batch", "one training step with the whole training set as its batch"),
     "measure": ("bench.memory.measure_command", "all of `memory` and `steps` of an architecture in one process"),
     "tables": ("bench.reporting.command", "collect records into Table 1 and Table 2"),
     "plan": ("bench.plan_command", "print what a scale runs, on what, and an estimate of the time"),
