@@ -15,7 +15,8 @@ from snakemake.exceptions import WorkflowError
 from bench.announcement import RESULTS, announce
 from bench.errors import InputError
 from bench.jobs import planned_jobs
-from bench.reporting.figures.names import FIGURE_FILES
+from bench.plan import timeline_key
+from bench.reporting.figures.names import figure_files
 from bench.scales import choose, configuration_of
 
 if set(config) - {"scale"}:
@@ -56,8 +57,8 @@ localrules:
 
 rule all:
     input:
-        expand("<tables>/{table}.{suffix}", table=["table1", "table2"], suffix=["md", "csv", "tex"]),
-        expand("<tables>/figures/{file}", file=FIGURE_FILES if experiments else []),
+        tables=expand("<tables>/{table}.{suffix}", table=["table1", "table2"], suffix=["md", "csv", "tex"]),
+        figures=expand("<tables>/figures/{file}", file=figure_files(settings)),
 
 
 # One process a run. A failed run (out of memory, diverged) is a record with a status, and no failure here. What a killed
@@ -124,12 +125,29 @@ rule numerics:
         "python -m bench numerics --config {params.config} {params.run} --output {output.record} > {log} 2>&1"
 
 
+rule timeline:
+    output:
+        record=ensure("<results>/timeline.json", non_empty=True),
+    log:
+        "<results>/logs/timeline.log",
+    conda:
+        "envs/bench.yaml"
+    resources:
+        gpu=1,
+    params:
+        config=choice.path,
+        key=timeline_key(settings),
+    shell:
+        "python -m bench timeline --config {params.config} --output {output.record} > {log} 2>&1"
+
+
 rule figures:
     input:
         records=[job.record.as_posix() for job in experiments.values()],
+        timeline=rules.timeline.output.record,
         code=sorted(path.as_posix() for path in Path("bench/reporting/figures").glob("*.py")),
     output:
-        expand("<tables>/figures/{file}", file=FIGURE_FILES),
+        rules.all.input.figures,
     log:
         "<results>/logs/figures.log",
     conda:
@@ -149,7 +167,7 @@ rule collect:
         records=[job.record.as_posix() for job in jobs if job.kind != "numerics"],
         code=sorted(path.as_posix() for path in Path("bench/reporting").glob("*.py")),
     output:
-        expand("<tables>/{table}.{suffix}", table=["table1", "table2"], suffix=["md", "csv", "tex"]),
+        rules.all.input.tables,
     log:
         "<results>/logs/collect.log",
     conda:

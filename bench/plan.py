@@ -55,6 +55,19 @@ def steps_targets(configuration: Configuration) -> list[str]:
     return list(configuration["architectures"])
 
 
+BLOCK_TIMELINE = "reversible-block"  # the name of a single block's (figure 2)
+SAME_TIMELINE = ("offloading", "mixed-precision")  # ResNet-18's, on another device or with smaller numbers
+
+
+def timeline_targets(configuration: Configuration) -> list[tuple[str, str]]:
+    """The (architecture, reconstruction) pairs that have a timeline: each architecture as it holds least."""
+    return [
+        (architecture, "noisy" if "noisy" in entry["reconstructions"] else entry["reconstructions"][-1])
+        for architecture, entry in configuration["architectures"].items()
+        if architecture not in SAME_TIMELINE
+    ]
+
+
 def device_entry(configuration: Configuration, name: str) -> dict[str, Any]:
     """The device called `name`."""
     return next(device for device in configuration["devices"] if device["name"] == name)
@@ -124,6 +137,12 @@ def _digest(kind: str, configuration: Configuration, **parts: Any) -> str:
     shared = {key: configuration[key] for key in ("classes", "in_channels", "threads")}
     text = json.dumps([code_digest(kind), shared, parts], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def timeline_key(configuration: Configuration) -> str:
+    """Key of the record of all timelines."""
+    parts = [memory_key(configuration, *pair) for pair in timeline_targets(configuration)]
+    return hashlib.sha256("timeline".join(parts).encode()).hexdigest()[:12]
 
 
 def _key(kind: str, configuration: Configuration, architecture: str, **parts: Any) -> str:
