@@ -1,1 +1,1 @@
-"""Figures, each drawn from records alone."""
+"""Figures, each drawn from a CSV that lies beside it, and the CSVs from records."""

@@ -1,11 +1,21 @@
-"""The figures that a scale has, by the names of their files; drawing needs matplotlib, and a plan does not."""
+"""What figures there are, and the files that they come to: read by the Snakefile, so nothing is imported here."""
 
-from bench.configuration import Configuration
-from bench.memory.timeline_command import BLOCK
-from bench.plan import timeline_targets
-
-
-def figure_names(configuration: Configuration) -> list[str]:
-    """File names without suffix, in the order in which they are drawn."""
-    timelines = [f"{architecture}-{reconstruction}" for architecture, reconstruction in timeline_targets(configuration)]
-    return [f"timeline-{name}" for name in (*timelines, BLOCK)]
+# figure -> the CSVs that it is drawn from
+FIGURES = {
+    "figure6": ("figure6_toy", "figure6_random"),
+    "figure7": ("figure7",),
+    "noise_near_signal": ("noise_near_signal",),
+    "coupling": ("coupling",),
+    "figure10": ("figure10",),
+    "figure11": ("figure11",),
+    "figure12": ("figure12",),
+    "figure13": ("figure13",),
+    "gradient_angles": ("gradient_angles", "thresholds"),
+    "repairs": ("repair_limits",),
+}
+# CSVs that no figure shows
+TABLES = ("formula_limits", "repairs")
+FIGURE_FILES = [
+    *(f"{name}.{suffix}" for name in FIGURES for suffix in ("png", "pdf")),
+    *(f"{name}.csv" for names in (*FIGURES.values(), TABLES) for name in names),
+]
