@@ -16,7 +16,8 @@ from bench.announcement import RESULTS, announce
 from bench.errors import InputError
 from bench.jobs import planned_jobs
 from bench.plan import timeline_key
-from bench.reporting.figures.names import figure_files
+from bench.reporting.figures.names import FIGURE_FILES
+from bench.reporting.timelines.names import timeline_names
 from bench.scales import choose, configuration_of
 
 if set(config) - {"scale"}:
@@ -57,8 +58,9 @@ localrules:
 
 rule all:
     input:
-        tables=expand("<tables>/{table}.{suffix}", table=["table1", "table2"], suffix=["md", "csv", "tex"]),
-        figures=expand("<tables>/figures/{file}", file=figure_files(settings)),
+        expand("<tables>/{table}.{suffix}", table=["table1", "table2"], suffix=["md", "csv", "tex"]),
+        expand("<tables>/figures/{file}", file=FIGURE_FILES if experiments else []),
+        expand("<tables>/figures/{name}.{suffix}", name=timeline_names(settings), suffix=["png", "pdf"]),
 
 
 # One process a run. A failed run (out of memory, diverged) is a record with a status, and no failure here. What a killed
@@ -125,6 +127,25 @@ rule numerics:
         "python -m bench numerics --config {params.config} {params.run} --output {output.record} > {log} 2>&1"
 
 
+rule figures:
+    input:
+        records=[job.record.as_posix() for job in experiments.values()],
+        code=sorted(path.as_posix() for path in Path("bench/reporting/figures").glob("*.py")),
+    output:
+        expand("<tables>/figures/{file}", file=FIGURE_FILES),
+    log:
+        "<results>/logs/figures.log",
+    conda:
+        "envs/bench.yaml"
+    params:
+        config=choice.path,
+        results=RESULTS / choice.scale,
+        folder=subpath(output[0], parent=True),
+    shell:
+        "python -m bench figures --config {params.config} --results {params.results}"
+        " --output {params.folder} > {log} 2>&1"
+
+
 rule timeline:
     output:
         record=ensure("<results>/timeline.json", non_empty=True),
@@ -141,24 +162,21 @@ rule timeline:
         "python -m bench timeline --config {params.config} --output {output.record} > {log} 2>&1"
 
 
-rule figures:
+rule timeline_figures:
     input:
-        records=[job.record.as_posix() for job in experiments.values()],
-        timeline=rules.timeline.output.record,
-        code=sorted(path.as_posix() for path in Path("bench/reporting/figures").glob("*.py")),
+        record=rules.timeline.output.record,
+        code=sorted(path.as_posix() for path in Path("bench/reporting/timelines").glob("*.py")),
     output:
-        rules.all.input.figures,
+        expand("<tables>/figures/{name}.{suffix}", name=timeline_names(settings), suffix=["png", "pdf"]),
     log:
-        "<results>/logs/figures.log",
+        "<results>/logs/timeline-figures.log",
     conda:
         "envs/bench.yaml"
     params:
-        config=choice.path,
         results=RESULTS / choice.scale,
         folder=subpath(output[0], parent=True),
     shell:
-        "python -m bench figures --config {params.config} --results {params.results}"
-        " --output {params.folder} > {log} 2>&1"
+        "python -m bench timeline-figures --results {params.results} --output {params.folder} > {log} 2>&1"
 
 
 # The tables of a whole scale: every record is made first.
@@ -167,7 +185,7 @@ rule collect:
         records=[job.record.as_posix() for job in jobs if job.kind != "numerics"],
         code=sorted(path.as_posix() for path in Path("bench/reporting").glob("*.py")),
     output:
-        rules.all.input.tables,
+        expand("<tables>/{table}.{suffix}", table=["table1", "table2"], suffix=["md", "csv", "tex"]),
     log:
         "<results>/logs/collect.log",
     conda:

@@ -112,6 +112,12 @@ def steps_key(configuration: Configuration, architecture: str) -> str:
     )
 
 
+def timeline_key(configuration: Configuration) -> str:
+    """Key of the record of all timelines."""
+    parts = [memory_key(configuration, *pair) for pair in timeline_targets(configuration)]
+    return hashlib.sha256("timeline".join(parts).encode()).hexdigest()[:12]
+
+
 def numerics_targets(configuration: Configuration) -> list[str]:
     """The experiments on numerical noise; none where the configuration has no section `numerics`."""
     return ["layers", "sweeps"] if configuration["numerics"] else []
@@ -137,12 +143,6 @@ def _digest(kind: str, configuration: Configuration, **parts: Any) -> str:
     shared = {key: configuration[key] for key in ("classes", "in_channels", "threads")}
     text = json.dumps([code_digest(kind), shared, parts], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def timeline_key(configuration: Configuration) -> str:
-    """Key of the record of all timelines."""
-    parts = [memory_key(configuration, *pair) for pair in timeline_targets(configuration)]
-    return hashlib.sha256("timeline".join(parts).encode()).hexdigest()[:12]
 
 
 def _key(kind: str, configuration: Configuration, architecture: str, **parts: Any) -> str:

@@ -1,7 +1,7 @@
-"""`python -m bench whole-batch`: one step on the true gradient, all training images as one batch, under a memory cap.
+"""`python -m bench whole-batch`: one step with the whole training set as one batch, under a memory cap.
 
-The paper (section 1): large batches are what little memory a pixel allows; a small data set fits as a whole. The step
-is that of any training run: the same data path, network, recipe and record.
+Section 1: what a pixel spares, the batch may have; a small data set fits as a whole, and the step is along the true
+gradient. It is the step of any training run: the same data path, network, recipe and record.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def one_step(config: dict[str, Any], images: int | None, cap_mb: float) -> dict[str, Any]:
-    """`config` with all its training images (or `images` of them) as the only batch of its only epoch, at full rate."""
+    """`config` with all training images (or `images` of them) as the one batch of one epoch, at the full rate."""
     from bench import data
     from bench.training.device import device_entry
 

@@ -1,1 +1,1 @@
-"""Figures from records alone: those on noise each from a CSV that lies beside it, and the timelines of memory."""
+"""Figures, each drawn from a CSV that lies beside it, and the CSVs from records."""

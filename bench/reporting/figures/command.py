@@ -1,4 +1,4 @@
-"""`python -m bench figures`: draw a scale's figures from its records: noise, and timelines of memory."""
+"""`python -m bench figures`: draw the figures of a scale from the records of its experiments on noise."""
 
 import argparse
 import sys

@@ -8,8 +8,8 @@ from bench.__main__ import main
 from bench.configuration import load
 from bench.plan import timeline_key
 from bench.records import read_record
-from bench.reporting.figures.names import figure_files, timeline_figures
-from bench.reporting.figures.timeline import MOST_STRETCHES, called, draw, moments_of, operator_name
+from bench.reporting.timelines.figure import MOST_STRETCHES, called, draw, moments_of, operator_name
+from bench.reporting.timelines.names import timeline_names
 
 CONFIGURATION = {
     "scale": "tiny",
@@ -43,9 +43,8 @@ def test_a_figure_of_every_network_that_the_plan_names(tmp_path):
     config.write_text(yaml.safe_dump(CONFIGURATION, sort_keys=False))
     assert main(["timeline", "--config", str(config), "--output", str(record)]) == 0
     assert read_record(record)["digest"]["key"] == timeline_key(load(config))
-    drawn = ["figures", "--config", str(config), "--results", str(record.parent), "--output", str(tmp_path / "figures")]
-    assert main(drawn) == 0
-    names = timeline_figures(load(config))
+    assert main(["timeline-figures", "--results", str(record.parent), "--output", str(tmp_path / "figures")]) == 0
+    names = timeline_names(load(config))
     assert names == ["timeline-resnet18-ideal", "timeline-hybrid-noisy", "timeline-reversible-block"]
     written = sorted(path.name for path in (tmp_path / "figures").iterdir())
     assert written == sorted(figure_files(load(config)))
@@ -53,10 +52,7 @@ def test_a_figure_of_every_network_that_the_plan_names(tmp_path):
 
 
 def test_without_a_record_no_figure(tmp_path, capsys):
-    config = tmp_path / "tiny.yaml"
-    config.write_text(yaml.safe_dump(CONFIGURATION, sort_keys=False))
-    drawn = ["figures", "--config", str(config), "--results", str(tmp_path), "--output", str(tmp_path / "figures")]
-    assert main(drawn) == 2
+    assert main(["timeline-figures", "--results", str(tmp_path), "--output", str(tmp_path / "figures")]) == 2
     assert "timeline.json cannot be read" in capsys.readouterr().err
 
 

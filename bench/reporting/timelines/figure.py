@@ -41,6 +41,7 @@ KINDS = {
     "ScaledLinear": "linear",
 }
 MOST_STRETCHES, MOST_LABELS, MOST_NAMES = 150, 44, 80
+WIDTH, HEIGHT = 7.2, 3.6  # inches: as wide as the text of a page
 MEGABYTE = 1e6
 
 
@@ -59,7 +60,8 @@ class Moment:
 def draw(timeline: dict[str, Any]) -> Figure:
     """The figure of one network's timeline, as its record holds it."""
     moments = moments_of(timeline["stretches"])
-    figure, (axes,) = panels(1, 1, 7.2, 3.6)
+    figure, (axes,) = panels(1, 1, WIDTH, HEIGHT)
+    axes.grid(False)
     edges, heights = [], []
     for index, moment in enumerate(moments):
         for start, stop, held in ((index, index + 0.75, moment.peak), (index + 0.75, index + 1, moment.end)):
@@ -79,9 +81,9 @@ def draw(timeline: dict[str, Any]) -> Figure:
         "right", functions=(lambda value: value * MEGABYTE / pixels, lambda value: value * pixels / MEGABYTE)
     )
     per_pixel.set_ylabel("bytes per input pixel")
-    axes.set_title(_title(timeline), loc="left")
+    axes.set_title(_title(timeline), loc="left", fontsize=8)
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles[::-1], labels[::-1], loc="outside right center")
+    figure.legend(handles[::-1], labels[::-1], loc="outside right center", fontsize=7)
     return figure
 
 
