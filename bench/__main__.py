@@ -19,6 +19,7 @@ STEPS = {
     "numerics": ("bench.numerics.command", "measure numerical noise, and what it does to accuracy"),
     "measure": ("bench.memory.measure_command", "all of `memory` and `steps` of an architecture in one process"),
     "tables": ("bench.reporting.command", "collect records into Table 1 and Table 2"),
+    "figures": ("bench.reporting.figures.command", "draw the figures on noise, each beside its CSV"),
     "plan": ("bench.plan_command", "print what a scale runs, on what, and an estimate of the time"),
 }
 

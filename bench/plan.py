@@ -55,7 +55,6 @@ def steps_targets(configuration: Configuration) -> list[str]:
     return list(configuration["architectures"])
 
 
-BLOCK_TIMELINE = "reversible-block"  # the name of a single block's (figure 2)
 SAME_TIMELINE = ("offloading", "mixed-precision")  # ResNet-18's, on another device or with smaller numbers
 
 

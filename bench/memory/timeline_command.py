@@ -5,8 +5,6 @@ import gc
 from pathlib import Path
 from typing import Any
 
-BLOCK_CHANNELS = 16  # of the single block where the RevNet has no width of its own
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
@@ -66,7 +64,6 @@ def block_timeline(config: dict[str, Any], device: Any) -> dict[str, Any]:
     from torch import nn
 
     from bench.architectures.revnet import residual_block
-    from bench.plan import BLOCK_TIMELINE
     from bench.reversible import GlobalPooling, ReversibleSequential
 
     entry = config["architectures"].get("revnet", {})
@@ -74,7 +71,10 @@ def block_timeline(config: dict[str, Any], device: Any) -> dict[str, Any]:
     layers = residual_block(channels), GlobalPooling("mean"), nn.Linear(channels, config["classes"])
     settings = {"architecture": "reversible block", "reconstruction": "noisy", "in_channels": channels}
     settings |= {"image_size": config["data"]["image_size"], "classes": config["classes"]}
-    return {"name": BLOCK_TIMELINE, **watched(ReversibleSequential(*layers), settings, config, device)}
+    return {"name": BLOCK, **watched(ReversibleSequential(*layers), settings, config, device)}
+
+
+BLOCK, BLOCK_CHANNELS = "reversible-block", 16
 
 
 def watched(model: Any, settings: dict[str, Any], config: dict[str, Any], device: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench import configuration
 from bench.errors import InputError
-from bench.plan import numerics_key, numerics_targets, timeline_key
+from bench.plan import numerics_key, numerics_targets
 from bench.records import read_record
 
 
@@ -22,29 +22,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write every CSV and figure; a missing, broken or stale record is an error."""
     config = configuration.load(arguments.config)
-    stale = arguments.include_stale
-    noise = [
-        current(arguments.results / "numerics" / f"{name}.json", numerics_key(config, name), stale)
-        for name in numerics_targets(config)
-    ]
-    timelines = current(arguments.results / "timeline.json", timeline_key(config), stale)
+    if not numerics_targets(config):
+        raise InputError(f"{arguments.config} has no section numerics, hence no figures.")
+    records = {name: _record(config, name, arguments) for name in numerics_targets(config)}
     # Here: matplotlib takes a second to load.
-    from bench.reporting.figures import style, timeline
     from bench.reporting.figures.build import build
 
-    paths = build(*noise, arguments.output) if noise else []
-    for each in timelines["timelines"]:
-        paths += style.save(timeline.draw(each), arguments.output, f"timeline-{each['name']}")
+    paths = build(records["layers"], records["sweeps"], arguments.output)
     print(f"written: {', '.join(map(str, paths))}")
     return 0
 
 
-def current(path: Path, key: str, include_stale: bool) -> dict[str, Any]:
-    """The record at `path`, which must be the one that the present code and configuration make."""
+def _record(config: dict[str, Any], name: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    path = arguments.results / "numerics" / f"{name}.json"
     record = read_record(path)
-    if record.get("digest", {}).get("key") != key:
+    if record.get("digest", {}).get("key") != numerics_key(config, name):
         told = f"The record {path} was made with other settings or other code"
-        if not include_stale:
+        if not arguments.include_stale:
             raise InputError(f"{told}; run it again, or draw it as it is with --include-stale.")
         print(f"warning: {told}.", file=sys.stderr)
     return record

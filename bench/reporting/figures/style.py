@@ -61,7 +61,6 @@ MEASURED = {"color": "#D55E00", "linestyle": "", "marker": "x", "markersize": 5}
 
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     """Write `<name>.png` and `<name>.pdf`, without dates, so that the same data give the same file."""
-    folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.{suffix}" for suffix in ("png", "pdf")]
     for path in paths:
         temporary = path.with_name(f".{path.name}")
