@@ -42,6 +42,7 @@ class ReversibleBlock(InvertibleLayer):
         x1, x2 = _halves(state)
         added, memo_f = f.trace(x2)
         self.addition.add(x1, added)
+        del added
         added, memo_g = g.trace(x1)
         self.addition.add(x2, added)
         return memo_f, memo_g

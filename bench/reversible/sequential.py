@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from bench.reversible.chain import InvertibleChain
 from bench.reversible.determinism import require_determinism
+from bench.reversible.ends import Cut
 from bench.reversible.exact import exact_chain, exact_runs
 from bench.reversible.function import retraced
 from bench.reversible.grid import Grid
@@ -55,7 +56,9 @@ class ReversibleSequential(nn.Sequential):
             if torch.is_autocast_enabled(x.device.type):
                 x = x.to(torch.promote_types(x.dtype, torch.float32))  # what couplings add up, and inverses take apart
             if self.reconstruction != "ideal" or not torch.is_grad_enabled():
-                x = retraced(chain, readout, x)
+                parts = Cut.apply(chain.parts, x)
+                del x  # it need not live while the layers work on the parts
+                x = retraced(chain, readout, parts)
             else:
                 state = chain.differentiable(split(x, chain.parts))
                 x = join([readout(part) for part in state]) if readout else join(state)
