@@ -6,11 +6,11 @@ What grows with the batch is told per input pixel, in bytes (eq. 7c): M = M_thet
   counts once. M'_g, eq. 9 at the last convolution.
 - revnet (eq. 11): M'_z = global (the state before each down-sampling and that one's own stored inputs, and the last
   state) + local (what F or G stores). M'_g, the state's gradient.
-- irevnet (3.5): one state + local. layerwise (eq. 30): one state. hybrid (4.2): one state + F's hidden half state and
-  its gradient. M'_g of all three: the state's gradient.
+- irevnet (3.5): one state + local. layerwise (eq. 30): one state. hybrid (4.2): one state + half a state
+  where F has more than one unit. streamed: as the hybrid. M'_g of all four: the state's gradient.
 
 For c_0 channels at full resolution eq. 30, worked out, is M = M_theta + 2 c_0 x h w bs x bpe, whatever the depth, and
-the hybrid's M_theta + 3 c_0 x h w bs x bpe: 256 and 384 bytes per pixel at c_0 = 32.
+the hybrid's, with two units in F, M_theta + 2.5 c_0 x h w bs x bpe: 256 and 320 bytes per pixel at c_0 = 32.
 
 How this reads the paper where it can be read in two ways, and what theory leaves out:
 - Eq. 11's peak is said to fall into the last reversible block. Early blocks have larger hidden activations, so the
@@ -20,9 +20,8 @@ How this reads the paper where it can be read in two ways, and what theory leave
   `step_bytes` adds them and the images.
 - In neither: buffers, labels, batch norm's two numbers a channel; outputs of activation functions that are no layer's
   input (behind the last block; RevNet's stem); what a head needs to pool backwards; slices of convolutions and
-  poolings, which do not grow with the batch once it is larger than a slice; workspaces of kernels, cuDNN's above all;
-  and copies that autograd makes necessary: the gradient that enters a run of invertible layers from an ordinary one
-  is held by autograd while the run overwrites a copy of it. Measured peaks have them all.
+  poolings, which do not grow with the batch once it is larger than a slice; workspaces of kernels, cuDNN's above all.
+  Measured peaks have them all.
 """
 
 from collections.abc import Iterable

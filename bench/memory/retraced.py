@@ -27,10 +27,9 @@ from bench.reversible import (
     InvertibleLeakyReLU,
     ReversibleBlock,
     ReversibleSequential,
-    StreamedUnits,
 )
+from bench.reversible.branch import branch
 from bench.reversible.layer import join
-from bench.reversible.passes import buffers
 
 State = list[Tensor]
 
@@ -86,21 +85,20 @@ def _(layer: InvertibleChain, trace: Trace, x: Tensor) -> int:
 def _(layer: ReversibleBlock, trace: Trace, x: Tensor) -> int:
     """F and G are treated one after the other: the larger counts.
 
-    Invertible (hybrid, section 4.2): F's output, recomputed and then inverted in place, and its gradient, each half a
-    state. Ordinary (section 3.4): all that F stores (eq. 6), its input left out, which is part of the state, and the
-    gradient inside it (eq. 9). Streamed: nothing but what is carried from pass to pass.
+    In passes over slices of the batch (hybrid, section 4.2, and streamed): nothing with one batch norm in F, else one
+    buffer of half a state (`bench.reversible.passes`). Ordinary (section 3.4): all that F stores (eq. 6), its input
+    left out, which is part of the state, and the gradient inside it (eq. 9).
     """
     half = _half(x)
     needs = []
-    for branch in (layer.f, layer.g):
-        if isinstance(branch, InvertibleLayer):
-            needs.append(2 * size(half) + hidden(branch, trace, half))
-        elif isinstance(branch, StreamedUnits):
-            needs.append(buffers(len(branch) // 3) * size(half))  # three layers a unit
-        else:
-            entries, _ = trace.inside(branch, half)
+    for function in (layer.f, layer.g):
+        buffers = branch(function).buffers
+        if buffers is None:
+            entries, _ = trace.inside(function, half)
             stored = storage_bytes((kept for entry in entries for kept in entry.kept), but=[half])
             needs.append(stored + last_gradient(entries))
+        else:
+            needs.append(buffers * size(half) + (hidden(function, trace, half) if buffers > 1 else 0))
     return max(needs)
 
 
@@ -159,11 +157,11 @@ def _(layer: ReversibleBlock, trace: Trace, state: State, kept: list[Tensor]) ->
     """All that F stores of the second half of x, and G of the first half of y."""
     middle = len(state) // 2
     output = [torch.empty_like(part) for part in state]
-    for branch, source in ((layer.f, state[middle:]), (layer.g, output[:middle])):
-        if isinstance(branch, InvertibleLayer):
-            store(branch, trace, source, kept)
+    for function, source in ((layer.f, state[middle:]), (layer.g, output[:middle])):
+        if isinstance(function, InvertibleLayer):
+            store(function, trace, source, kept)
         else:
-            entries, _ = trace.inside(branch, source[0] if len(source) == 1 else torch.cat(source, dim=1))
+            entries, _ = trace.inside(function, source[0] if len(source) == 1 else torch.cat(source, dim=1))
             kept += [tensor for entry in entries for tensor in entry.kept]
     return output
 

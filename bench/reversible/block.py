@@ -42,7 +42,7 @@ class ReversibleBlock(InvertibleLayer):
         x1, x2 = _halves(state)
         added, memo_f = f.trace(self.addition.read(x2))
         self.addition.add(x1, added)
-        del added  # before G makes its own
+        del added
         added, memo_g = g.trace(self.addition.read(x1))
         self.addition.add(x2, added)
         return memo_f, memo_g

@@ -3,7 +3,8 @@
 from torch import Tensor, nn
 
 from bench.reversible.addition import FLOATING, Addition
-from bench.reversible.layer import Gradients, InvertibleLayer, Memo, State, Wanted, accumulate, split
+from bench.reversible.ends import Cut
+from bench.reversible.layer import Gradients, InvertibleLayer, Memo, State, Wanted, accumulate
 from bench.reversible.observer import working
 
 
@@ -20,9 +21,23 @@ class InvertibleChain(InvertibleLayer):
         self.layers = nn.ModuleList(layers)
         self.parts = max((layer.parts for layer in layers), default=1)
 
-    def begin(self, x: Tensor) -> State:
-        """The state of the chain's input, made anew; a stem that makes the state itself gets the input as it is."""
-        return [x] if self.layers and self.layers[0].is_stem else split(x, self.parts)
+    @property
+    def has_stem(self) -> bool:
+        """Whether the first layer makes the state itself, from a network's input as it is."""
+        return bool(self.layers) and self.layers[0].is_stem
+
+    @property
+    def inputs(self) -> int:
+        """How many tensors `begin` makes."""
+        return 1 if self.has_stem else self.parts
+
+    def begin(self, x: Tensor) -> tuple[Tensor, ...]:
+        """What the first layer is given of `x`: new parts, or `x` itself."""
+        if not self.has_stem:
+            return Cut.apply(self.parts, x)
+        if x.requires_grad:
+            raise ValueError("A 16-bit stem gives no gradient of its input; detach the images.")
+        return (x,)
 
     def differentiable(self, state: State) -> State:
         state = list(state)

@@ -9,25 +9,19 @@ from torch.autograd.function import once_differentiable
 
 from bench.reversible.addition import Addition
 from bench.reversible.chain import InvertibleChain
-from bench.reversible.layer import State, join, split
+from bench.reversible.ends import Handover, Joined, let_go
+from bench.reversible.layer import State, join
 from bench.reversible.pooling import GlobalPooling
 from bench.reversible.slices import batch_slices
 
 
-class Handover:
-    """What `Joined` leaves for `Retraced` in the backward pass: the chain's output, as a state that is overwritten."""
-
-    def __init__(self) -> None:
-        self.state: State = []
-
-
 class Retraced(torch.autograd.Function):
-    """`apply(chain, readout, handover, x, *chain.parameters())`: the chain's output in parts, or what `readout` pools.
+    """`apply(chain, readout, handover, *parts, *chain.parameters())`: the chain's output in parts, or what is pooled.
 
-    Of all activations only the output is kept, and in the backward pass it is overwritten with the input, layer by
-    layer. With a readout nobody else has ever seen the output, so no copy of it is needed; without one it is `Joined`
-    that keeps it. Gradients of `x` and of the parameters are returned to autograd, as for any function: hooks,
-    `torch.autograd.grad` and DDP see nothing special.
+    `parts` are `Cut`'s, and overwritten. Of all activations only the output is kept, and in the backward pass it is
+    overwritten with the input, layer by layer. With a readout nobody else has ever seen the output, so no copy of it is
+    needed; without one it is `Joined` that keeps it. Gradients of the input and of the parameters are returned to
+    autograd, as for any function: hooks, `torch.autograd.grad` and DDP see nothing special.
     """
 
     @staticmethod
@@ -36,12 +30,12 @@ class Retraced(torch.autograd.Function):
         chain: InvertibleChain,
         readout: GlobalPooling | None,
         handover: Handover | None,
-        x: Tensor,
-        *parameters: Tensor,
+        *tensors: Tensor,
     ) -> tuple[Tensor, ...]:
-        state = chain.begin(x)
+        state, parameters = [part.detach() for part in tensors[: chain.inputs]], tensors[chain.inputs :]
         ctx.memo = chain.trace(state)
-        ctx.chain, ctx.readout, ctx.handover, ctx.autocast = chain, readout, handover, _autocast(x.device.type)
+        ctx.chain, ctx.readout, ctx.handover = chain, readout, handover
+        ctx.autocast = _autocast(state[0].device.type)
         ctx.kept = len(state) if readout else 0
         # The parameters are saved for autograd's check that nobody changed them before the backward pass.
         ctx.save_for_backward(*state[: ctx.kept], *parameters)
@@ -50,72 +44,34 @@ class Retraced(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grad_output: Tensor) -> tuple[Tensor | None, ...]:
-        wanted = {
-            parameter
-            for parameter, needed in zip(ctx.chain.parameters(), ctx.needs_input_grad[4:], strict=True)
-            if needed
-        }
+        needed = ctx.needs_input_grad[3 + ctx.chain.inputs :]
+        wanted = {parameter for parameter, is_needed in zip(ctx.chain.parameters(), needed, strict=True) if is_needed}
         with ctx.autocast():
             if ctx.readout:
                 state = _taken(ctx, ctx.kept)
                 grad = _pull_back_readout(ctx.readout, state, grad_output[0], ctx.chain.addition)
             else:
-                _let_go(ctx)
+                let_go(ctx)
                 # `Joined` made both for this node alone, so that they may be overwritten.
                 state, ctx.handover.state = ctx.handover.state, []
                 grad = list(grad_output)
             gradients = ctx.chain.retrace(state, grad, ctx.memo, wanted.__contains__)
         state.clear()
-        grad_x = join(grad) if ctx.needs_input_grad[3] else None
-        return None, None, None, grad_x, *(gradients.get(parameter) for parameter in ctx.chain.parameters())
+        return None, None, None, *grad, *(gradients.get(parameter) for parameter in ctx.chain.parameters())
 
 
-class Joined(torch.autograd.Function):
-    """`apply(handover, *parts)`: the parts as one tensor, which is all that is kept of the run of layers behind it.
-
-    Autograd holds a node's incoming gradient until the node is done, whoever else may hold it too. This node only cuts
-    it (and the kept output) into parts of its own, so that the whole is gone while `Retraced` overwrites the parts.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, handover: Handover, *parts: Tensor) -> Tensor:
-        y = torch.cat(parts, dim=1)
-        ctx.handover, ctx.parts = handover, len(parts)
-        ctx.save_for_backward(y)
-        return y
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
-        (y,) = ctx.saved_tensors
-        ctx.handover.state = split(y, ctx.parts)
-        del y
-        _let_go(ctx)
-        return None, *split(grad_output, ctx.parts)
-
-
-def retraced(chain: InvertibleChain, readout: GlobalPooling | None, x: Tensor) -> Tensor:
-    """`readout(chain(x))`, or `chain(x)` without one, with noisy reconstruction."""
+def retraced(chain: InvertibleChain, readout: GlobalPooling | None, parts: tuple[Tensor, ...]) -> Tensor:
+    """`readout(chain(x))`, or `chain(x)` without one, with noisy reconstruction; `parts` are those that `cut` made."""
     if readout:
-        return Retraced.apply(chain, readout, None, x, *chain.parameters())[0]
+        return Retraced.apply(chain, readout, None, *parts, *chain.parameters())[0]
     handover = Handover()
-    return Joined.apply(handover, *Retraced.apply(chain, None, handover, x, *chain.parameters()))
+    return Joined.apply(handover, *Retraced.apply(chain, None, handover, *parts, *chain.parameters()))
 
 
 def _taken(ctx: Any, count: int) -> list[Tensor]:
     """The first `count` saved tensors, to be overwritten; copies of them where autograd still needs them."""
     kept = list(ctx.saved_tensors[:count])
-    return kept if _let_go(ctx) else [part.clone() for part in kept]
-
-
-def _let_go(ctx: Any) -> bool:
-    """End autograd's hold on the saved tensors, unless the graph is kept for another pass (`retain_graph=True`)."""
-    graph_stays = torch._C._autograd._get_current_graph_task_keep_graph()
-    if not graph_stays:
-        # Asked for once more, they must be refused: hence before they are cleared.
-        ctx.saved_tensors  # noqa: B018
-        ctx.maybe_clear_saved_tensors()
-    return not graph_stays
+    return kept if let_go(ctx) else [part.clone() for part in kept]
 
 
 def _pull_back_readout(readout: GlobalPooling, state: State, grad_output: Tensor, addition: Addition) -> State:

@@ -49,8 +49,6 @@ class Int16Stem(InvertibleLayer):
 
     def trace(self, state: State) -> StemMemo:
         image = state.pop()
-        if image.requires_grad:
-            raise ValueError("A 16-bit stem gives no gradient of its input; detach the images.")
         memo = StemMemo(image, self._statistics(image))
         if self.addition.bits is None:
             self.addition.choose([self._output(image[s], memo).abs().amax() for s in self._slices(image)])
@@ -74,7 +72,7 @@ class Int16Stem(InvertibleLayer):
             output, grad_output = self._below(state, grad, s)
             self.norm.pull_back(output, grad_output, memo.statistics, sums, count)
             accumulate(gradients, self._convolution_gradient(image[s], grad_output[0], wanted))
-        state[:], grad[:] = [image], []
+        state[:], grad[:] = [image], [None]
         return gradients
 
     def _statistics(self, image: Tensor) -> Statistics:

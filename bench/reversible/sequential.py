@@ -13,7 +13,7 @@ from bench.reversible.function import retraced
 from bench.reversible.grid import Grid
 from bench.reversible.int16 import Int16Grid
 from bench.reversible.int16_stem import Int16Stem
-from bench.reversible.layer import InvertibleLayer, join
+from bench.reversible.layer import InvertibleLayer, join, split
 from bench.reversible.pooling import GlobalPooling
 
 RECONSTRUCTIONS = ("ideal", "noisy", "exact")
@@ -58,9 +58,11 @@ class ReversibleSequential(nn.Sequential):
             if torch.is_autocast_enabled(x.device.type):
                 x = x.to(torch.promote_types(x.dtype, torch.float32))  # what couplings add up, and inverses take apart
             if self.reconstruction != "ideal" or not torch.is_grad_enabled():
-                x = retraced(chain, readout, x)
+                parts = chain.begin(x)
+                del x  # it need not live while the layers work on the parts
+                x = retraced(chain, readout, parts)
             else:
-                state = chain.differentiable(chain.begin(x))
+                state = chain.differentiable([x] if chain.has_stem else split(x, chain.parts))
                 x = join([readout(part) for part in state]) if readout else join(state)
         return x
 

@@ -83,15 +83,18 @@ def test_layerwise_by_hand():
     assert (ideal.state, ideal.hidden, ideal.gradient) == (4 * state, 0, state)
 
 
-def test_hybrid_by_hand():
-    """A state, its gradient, and inside F or G half a state twice."""
+@pytest.mark.parametrize(("units", "hidden"), [(1, 0), (2, 16)])
+def test_hybrid_by_hand(units, hidden):
+    """A state and its gradient; half a state more where F has two units."""
 
     def chain() -> InvertibleChain:
-        return InvertibleChain(InvertibleConv2d(4), *_norm_and_activation(4))
+        return InvertibleChain(
+            *(layer for _ in range(units) for layer in (InvertibleConv2d(4), *_norm_and_activation(4)))
+        )
 
     layers = [nn.Conv2d(3, 8, 3, padding=1), ReversibleBlock(chain(), chain()), ReversibleBlock(chain(), chain())]
     cost = pixel_cost(ReversibleSequential(*layers, reconstruction="noisy"), image_size=16)
-    assert (cost.state, cost.hidden, cost.gradient) == (32, 16 + 16, 32)
+    assert (cost.state, cost.hidden, cost.gradient) == (32, hidden, 32)
 
 
 def test_revnet_by_hand():
@@ -162,6 +165,8 @@ def test_theory_agrees_with_the_measured_slope(name, reconstruction, tolerance):
         ("layerwise", "noisy", 4),
         ("hybrid", "ideal", 3),
         ("hybrid", "noisy", 5),
+        ("streamed", "ideal", 3),
+        ("streamed", "noisy", 5),
     ],
 )
 def test_forward_equivalents(name, reconstruction, expected):
