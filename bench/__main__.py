@@ -14,6 +14,8 @@ STEPS = {
     "steps": ("bench.memory.steps_command", "time a training step of an architecture in each reconstruction, paired"),
     "measure": ("bench.memory.measure_command", "all of `memory` and `steps` of an architecture in one process"),
     "tables": ("bench.reporting.command", "collect records into Table 1 and Table 2"),
+    "report": ("bench.reporting.page.command", "write one HTML file with tables, figures, curves and provenance"),
+    "show": ("bench.show", "print a record for a reader"),
     "plan": ("bench.plan_command", "print what a scale runs, on what, and an estimate of the time"),
 }
 
