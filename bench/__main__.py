@@ -10,6 +10,7 @@ from bench.errors import InputError
 STEPS = {
     "list": ("bench.listing", "architectures, reconstructions, data sets and scales"),
     "train": ("bench.training.command", "train one network and write its record"),
+    "search": ("bench.training.search_command", "try recipes on training images held out, and keep the record"),
     "memory": ("bench.memory.command", "measure the peak memory of one training step, beside the theory"),
     "steps": ("bench.memory.steps_command", "time a training step of an architecture in each reconstruction, paired"),
     "measure": ("bench.memory.measure_command", "all of `memory` and `steps` of an architecture in one process"),

@@ -37,7 +37,7 @@ def planned_runs(configuration: Configuration) -> list[Run]:
         for architecture, entry in configuration["architectures"].items()
         if device["architectures"] is None or architecture in device["architectures"]
         for reconstruction in device["reconstructions"].get(architecture, entry["reconstructions"])
-        for seed in device["seeds"] or entry["seeds"] or configuration["seeds"]
+        for seed in device["seeds"] or entry["seeds_of"].get(reconstruction) or entry["seeds"] or configuration["seeds"]
     ]
 
 
@@ -71,7 +71,7 @@ def run_key(configuration: Configuration, run: Run) -> str:
         data=configuration["data"],
         training=configuration["training"],
         target_accuracy=configuration["target_accuracy"],
-        device={key: device[key] for key in ("device", "memory_cap_mb", "batch_size", "epochs")},
+        device={key: device[key] for key in ("device", "memory_cap_mb", "batch_size", "epochs", "processes")},
     )
 
 

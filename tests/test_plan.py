@@ -55,6 +55,7 @@ def test_seeds_of_a_device_come_before_those_of_an_architecture_and_of_the_scale
         runs = planned_runs(configuration)
         return [run.seed for run in runs if (run.architecture, run.device, run.reconstruction) == wanted]
 
+    assert {run.seed for run in planned_runs(configuration) if run.reconstruction == "exact"} == {1}  # `seeds_of`
     configuration["architectures"]["checkpointing"]["seeds"] = [7, 8]
     assert seeds("resnet18", "machine") == configuration["seeds"]
     assert seeds("checkpointing", "machine") == [7, 8]

@@ -18,7 +18,7 @@ from bench.reversible import (
 @register(
     "hybrid",
     summary="the proposed network: reversible blocks of layer-wise invertible chains (4.2)",
-    reconstructions=("ideal", "noisy"),
+    reconstructions=("ideal", "noisy", "exact"),
     search=VolumePreserving(multiple=4),
 )
 def hybrid(
@@ -34,11 +34,14 @@ def hybrid(
     gain: float = 0.5,
     head_pooling: str = "max",
     logit_scale: float = 0.125,
+    grid_bits: int | None = None,
 ) -> nn.Module:
     """Images (N, in_channels, H, W) -> logits (N, classes).
 
     `depths[i]` reversible blocks at resolution i, with `units` invertible conv-BN-leaky-ReLU units in each of F and G;
-    `pooling[i]` ("channel" or "batch") before resolution i + 1; the other options as in the layer-wise network.
+    `pooling[i]` ("channel" or "batch") before resolution i + 1; `grid_bits` is the k of exact reconstruction, which
+    restores the inputs of F and G bit for bit (None: chosen at the first batch); the other options as in the layer-wise
+    network.
     """
     kinds = poolings(pooling, depths, "hybrid")
     channels = stage_channels(initial_channels, kinds)
@@ -53,4 +56,4 @@ def hybrid(
             layers.append(pooling_layer(kinds[stage - 1]))
         layers += [ReversibleBlock(chain(channels[stage] // 2), chain(channels[stage] // 2)) for _ in range(depth)]
     layers += head(channels[-1], classes, kinds, head_pooling, logit_scale)
-    return ReversibleSequential(*layers, reconstruction=reconstruction)
+    return ReversibleSequential(*layers, reconstruction=reconstruction, grid_bits=grid_bits)

@@ -15,7 +15,7 @@ from bench.reversible import InvertibleBatchNorm2d, ReversibleSequential
 @register(
     "irevnet",
     summary="i-RevNet: reversible blocks and invertible down-sampling (3.5)",
-    reconstructions=("ideal", "noisy"),
+    reconstructions=("ideal", "noisy", "exact"),
     search=NearestWidth(multiple=2),
 )
 def irevnet(
@@ -24,11 +24,12 @@ def irevnet(
     depths: tuple[int, ...] = (1, 1, 1, 1),
     classes: int = 10,
     in_channels: int = 3,
+    grid_bits: int | None = None,
 ) -> nn.Module:
     """Images (N, in_channels, H, W) -> logits (N, classes).
 
     `depths[i]` reversible blocks at resolution i; channel pooling before every other resolution, so the channels are
-    initial_channels times 1, 4, 16, ...
+    initial_channels times 1, 4, 16, ... `grid_bits` is the k of exact reconstruction (None: chosen at the first batch).
     """
     kinds = ("channel",) * (len(depths) - 1)
     channels = stage_channels(initial_channels, kinds)
@@ -38,4 +39,4 @@ def irevnet(
             layers.append(pooling_layer("channel"))
         layers += [residual_block(channels[stage]) for _ in range(depth)]
     layers += head(channels[-1], classes, kinds, "mean", 1.0)
-    return ReversibleSequential(*layers, reconstruction=reconstruction)
+    return ReversibleSequential(*layers, reconstruction=reconstruction, grid_bits=grid_bits)

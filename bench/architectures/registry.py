@@ -16,6 +16,7 @@ Builder = TypeVar("Builder", bound=Callable[..., nn.Module])
 RECONSTRUCTIONS = {
     "ideal": "every layer's input is stored in the forward pass, as in ordinary backpropagation",
     "noisy": "inputs are reconstructed by the floating-point inverse in the backward pass",
+    "exact": "inputs are reconstructed bit for bit: blocks add on a grid of multiples of 2^-k",
 }
 KINDS = {
     "architecture": "a network that the paper compares",

@@ -12,7 +12,7 @@ from bench.reversible import GlobalPooling, InvertibleBatchNorm2d, ReversibleBlo
 @register(
     "revnet",
     summary="RevNet: reversible blocks, down-sampling stored (3.4)",
-    reconstructions=("ideal", "noisy"),
+    reconstructions=("ideal", "noisy", "exact"),
     search=StageWidths(multiple=2),
 )
 def revnet(
@@ -22,11 +22,13 @@ def revnet(
     classes: int = 10,
     in_channels: int = 3,
     widths: tuple[int, ...] | None = None,
+    grid_bits: int | None = None,
 ) -> nn.Module:
     """Images (N, in_channels, H, W) -> logits (N, classes).
 
     Stage i has `depths[i]` reversible blocks of `widths[i]` channels (default: initial_channels times 1, 2, 4, 8),
-    after a 3x3 convolution of stride 2 with batch normalisation in every stage but the first.
+    after a 3x3 convolution of stride 2 with batch normalisation in every stage but the first. `grid_bits` is the k of
+    exact reconstruction (None: chosen at the first batch).
     """
     widths = tuple(initial_channels * 2**stage for stage in range(len(depths))) if widths is None else widths
     if len(widths) != len(depths) or any(width % 2 for width in widths):
@@ -39,7 +41,7 @@ def revnet(
             channels = width
         layers += [residual_block(channels) for _ in range(depth)]
     layers += [GlobalPooling("mean"), nn.Linear(channels, classes)]
-    return ReversibleSequential(*layers, reconstruction=reconstruction)
+    return ReversibleSequential(*layers, reconstruction=reconstruction, grid_bits=grid_bits)
 
 
 def residual_block(channels: int) -> ReversibleBlock:

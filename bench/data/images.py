@@ -25,7 +25,8 @@ class Originals:
 class Images:
     """Images of the size and channels that a network wants, uint8 (N, C, H, W), and their labels, int64 (N,).
 
-    `mean` and `std` are those of the training images, one number a channel, for pixels in 0 .. 255.
+    `mean` and `std` are those of the training images, one number a channel, for pixels in 0 .. 255. `test` is what a
+    run is judged by: the test images, or training images held out in their place ("validation").
     """
 
     train: Tensor
@@ -37,6 +38,7 @@ class Images:
     classes: tuple[str, ...]
     source: str
     cached: bool = False
+    evaluated_on: str = "test"
 
 
 def fit(images: Tensor, image_size: int, in_channels: int) -> Tensor:

@@ -1,5 +1,6 @@
 """From the `data` section of a configuration to `Images`: find, read, limit, fit to the network, count statistics."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +9,15 @@ from torch import Tensor
 
 from bench.data.images import Images, Originals, channel_statistics, fit
 from bench.data.registry import DATASETS
-from bench.data.subset import balanced_subset
+from bench.data.subset import HELD_OUT_SEED, balanced_subset
 from bench.errors import InputError
 
 
 def load(data: dict[str, Any], in_channels: int = 3, classes: int | None = None) -> Images:
     """Read the data set that `data` names, with the keys name, image_size, train_images, test_images and root.
 
-    `train_images` and `test_images` are limits (None or absent: all). `root` is a folder to look in first.
+    `train_images` and `test_images` are limits (None or absent: all). `root` is a folder to look in first. With
+    `validation_images`, so many training images, always the same, are held out and stand in the test images' place.
     `classes`, where given, must be the data set's. Raises `InputError` when the data set is unknown, missing or broken.
     """
     name = data["name"]
@@ -27,6 +29,8 @@ def load(data: dict[str, Any], in_channels: int = 3, classes: int | None = None)
     count = len(originals.classes)
     if classes not in (None, count):
         raise InputError(f"classes: {classes} was given but data set {name!r} has {count}; set classes to {count}.")
+    if data.get("validation_images"):
+        originals = hold_out(originals, data["validation_images"])
     train = balanced_subset(originals.train_labels, data.get("train_images"), count, "data.train_images")
     test = balanced_subset(originals.test_labels, data.get("test_images"), count, "data.test_images")
     train_images = fit(take(originals.train, train), data["image_size"], in_channels)
@@ -41,6 +45,22 @@ def load(data: dict[str, Any], in_channels: int = 3, classes: int | None = None)
         classes=originals.classes,
         source=originals.source,
         cached=originals.cached,
+        evaluated_on="validation" if data.get("validation_images") else "test",
+    )
+
+
+def hold_out(originals: Originals, count: int) -> Originals:
+    """`originals` with `count` training images in place of the test images, which nothing sees from here on."""
+    labels = originals.train_labels
+    held = balanced_subset(labels, count, len(originals.classes), "data.validation_images", HELD_OUT_SEED)
+    left = torch.ones(len(labels), dtype=torch.bool)
+    left[held] = False
+    return dataclasses.replace(
+        originals,
+        train=originals.train[left],
+        train_labels=labels[left],
+        test=originals.train[held],
+        test_labels=labels[held],
     )
 
 

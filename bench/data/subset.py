@@ -5,10 +5,11 @@ from torch import Tensor
 
 from bench.errors import InputError
 
-SUBSET_SEED = 20190817  # of the choice of images only; a run's seed never changes which images it sees
+# Of the choice of images only; a run's seed never changes which images it sees. Held-out images are another choice.
+SUBSET_SEED, HELD_OUT_SEED = 20190817, 20230101
 
 
-def balanced_subset(labels: Tensor, count: int | None, classes: int, key: str) -> Tensor:
+def balanced_subset(labels: Tensor, count: int | None, classes: int, key: str, seed: int = SUBSET_SEED) -> Tensor:
     """Indices, ascending, of `count` images with equal numbers a class (the first classes get the remainder).
 
     `labels` is int64 (N,); `count` None means all. Raises `InputError` naming the configuration `key` when the data set
@@ -16,7 +17,7 @@ def balanced_subset(labels: Tensor, count: int | None, classes: int, key: str) -
     """
     if count is None or count == len(labels):
         return torch.arange(len(labels))
-    generator = torch.Generator().manual_seed(SUBSET_SEED)
+    generator = torch.Generator().manual_seed(seed)
     chosen = []
     for label in range(classes):
         wanted = count // classes + (label < count % classes)

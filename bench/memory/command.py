@@ -5,17 +5,20 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from bench.training.leased import on_leased_gpu
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("--config", type=Path, required=True, help="configuration, such as config/quick.yaml")
     parser.add_argument("--architecture", required=True, help="one of the configuration's architectures")
-    parser.add_argument("--reconstruction", default="ideal", help="ideal or noisy (default: ideal)")
+    parser.add_argument("--reconstruction", default="ideal", help="ideal, noisy or exact (default: ideal)")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="the record, a JSON file")
     parser.add_argument("--batch-size", type=int, help="batch of the table's peak (default: memory.table_batch_size)")
     parser.add_argument("--device", help="a device of the configuration (default: its first), or cpu, cuda or auto")
 
 
+@on_leased_gpu
 def run(arguments: argparse.Namespace) -> int:
     """Measure, compare with theory, write the record."""
     # Here, so that `--help` need not wait for torch.
@@ -37,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     device = torch_device(device_entry(config, arguments.device)["device"])
     set_threads(config.get("threads", 0))
     set_precision(config["training"]["precision"])
-    set_determinism(device, seed=0, capped=False)
+    set_determinism(device, seed=0, capped=False, exact=reconstruction == "exact")
     model, shape = network(config, architecture, reconstruction)
     settings = {**record.shape_settings(config, architecture, shape), "reconstruction": reconstruction}
     settings |= {"device_type": device.type, "optimizer": OPTIMIZER}

@@ -1,8 +1,9 @@
 """What a `ReversibleSequential` holds: one rule for each kind of layer, in each reconstruction.
 
-Noisy: a run of invertible layers keeps its output (the state). In the backward pass it holds the state, the state's
-gradient and what the layer in work needs besides (`hidden`). Convolutions and poolings work slice by slice, so their
-temporaries do not grow with the batch: they count nothing per pixel.
+Noisy and exact: a run of invertible layers keeps its output (the state). In the backward pass it holds the state, the
+state's gradient and what the layer in work needs besides (`hidden`). Convolutions and poolings work slice by slice, so
+their temporaries do not grow with the batch: they count nothing per pixel. Exactness costs nothing: the grid's digits
+are the state's own, and checksums do not grow with the batch.
 
 Ideal: every layer keeps what ordinary autograd stores for it: a coupling the inputs of its two convolutions, batch
 norm its input, the activation its output.
@@ -40,13 +41,13 @@ def sequence(trace: Trace, module: ReversibleSequential, x: Tensor) -> Tensor:
         while layers and isinstance(layers[0], InvertibleLayer):
             run.append(layers.pop(0))
         if run:
-            x = _noisy_run(trace, run, x) if module.reconstruction == "noisy" else _ideal_run(trace, run, x)
+            x = _ideal_run(trace, run, x) if module.reconstruction == "ideal" else _retraced_run(trace, run, x)
         else:
             x = layers.pop(0)(x)
     return x
 
 
-def _noisy_run(trace: Trace, run: list[InvertibleLayer], x: Tensor) -> Tensor:
+def _retraced_run(trace: Trace, run: list[InvertibleLayer], x: Tensor) -> Tensor:
     """One state kept, its gradient, and the layer that needs most besides (the local bottleneck of section 3.4)."""
     most, x = _most_hidden(run, trace, x)
     trace.note(Entry((x,), gradient=size(x), hidden=most))

@@ -6,6 +6,8 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from bench.training.leased import on_leased_gpu
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
@@ -15,6 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", help="a device of the configuration (default: its first), or cpu, cuda or auto")
 
 
+@on_leased_gpu
 def run(arguments: argparse.Namespace) -> int:
     """Time all reconstructions of the architecture (a baseline beside ResNet-18) and write the record."""
     # Here, so that `--help` need not wait for torch.
@@ -32,7 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
     allocator = set_allocator(device, capped=False)
     threads = set_threads(config.get("threads", 0))
     set_precision(config["training"]["precision"])
-    set_determinism(device, seed=0, capped=False)
+    exact = "exact" in config["architectures"].get(architecture, {}).get("reconstructions", [])
+    set_determinism(device, seed=0, capped=False, exact=exact)
     models, shape = networks(config, architecture)
     settings = record.shape_settings(config, architecture, shape)
     batch_size, rounds = config["steps"]["batch_size"], config["steps"]["repeats"]

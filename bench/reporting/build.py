@@ -57,6 +57,7 @@ def _table1(
         warnings=(
             *remarks.faults(here, measurements),
             *remarks.mixtures(here, include_stale),
+            *remarks.overflows(here, include_stale),
             *remarks.mismatches(here, measurements),
             *extra,
         ),
@@ -77,6 +78,7 @@ def _table2(
         warnings=(
             *remarks.faults(runs, measurements.iloc[:0]),
             *remarks.mixtures(runs, include_stale),
+            *remarks.overflows(runs, include_stale),
             *extra,
         ),
         frame=frame,

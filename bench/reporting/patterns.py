@@ -7,6 +7,7 @@ _NOISY = {
     "hybrid": "layer-wise + residual block + pooling",
     "inplace-abn": "batch norm + activation",
 }
+_EXACT = _NOISY | {"hybrid": "residual block + pooling (layer-wise inside: noisy)"}
 _BASELINES = {
     "checkpointing": "recomputed from checkpoints",
     "offloading": "stored in host memory",
@@ -21,4 +22,4 @@ def pattern(architecture: str, reconstruction: str) -> str:
     """
     if reconstruction == "ideal":
         return _BASELINES.get(architecture, "all stored")
-    return _NOISY.get(architecture, "reconstructed")
+    return (_EXACT if reconstruction == "exact" else _NOISY).get(architecture, "reconstructed")

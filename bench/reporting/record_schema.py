@@ -11,7 +11,7 @@ from jsonschema.exceptions import best_match
 from bench.errors import InputError
 from bench.records import read_record
 
-STATUSES = ("ok", "below-target", "diverged", "out-of-memory")
+STATUSES = ("ok", "below-target", "diverged", "inexact", "out-of-memory")
 
 _COUNT = {"type": "integer", "minimum": 0}
 _AMOUNT = {"type": "number", "minimum": 0}
@@ -59,10 +59,14 @@ _TRAIN = _object(
     peak_memory=_object(process_resident_bytes=_COUNT_OR_NULL, cuda_allocated_bytes=_COUNT_OR_NULL),
     **_ORIGIN,
 )
+# Runs that choose a recipe are judged on training images, and belong into no table.
+_TRAIN["properties"]["settings"]["properties"]["evaluated_on"] = {"const": "test"}
+_TRAIN["properties"]["flip_tta_accuracy"] = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
 _TRAIN["properties"]["data"] = {
     "type": "object",
     "properties": {"sizes": {"type": "array", "items": _COUNT, "minItems": 2, "maxItems": 2}},
 }
+_TRAIN["properties"]["exactness"] = {"type": ["object", "null"], "properties": {"overflows": _COUNT}}
 # A run that came to its end has an accuracy.
 _TRAIN["if"] = {"properties": {"outcome": {"properties": {"status": {"enum": ["ok", "below-target"]}}}}}
 _TRAIN["then"] = {"properties": {"outcome": {"properties": {"accuracy": {"type": "number"}}}}}

@@ -1,7 +1,8 @@
 """The training records of a scale as one tidy frame: a row a planned run, nothing left out.
 
-`status` is the record's own (`ok`, `below-target`, `diverged`, `out-of-memory`), or `not run` (no record), `broken`
-(a record that cannot be used; `fault` says why) or `stale` (made by another code or configuration than the present).
+`status` is the record's own (`ok`, `below-target`, `diverged`, `inexact`, `out-of-memory`), or `not run` (no record),
+`broken` (a record that cannot be used; `fault` says why) or `stale` (made by another code or configuration than the
+present).
 """
 
 import math
@@ -72,6 +73,7 @@ def _values(record: dict[str, Any]) -> dict[str, Any]:
         "outcome": outcome["status"],
         "reason": outcome["reason"],
         "accuracy": number(outcome["accuracy"]),
+        "flip_tta_accuracy": number(record.get("flip_tta_accuracy")),
         "time_to_target_s": number(record["time_to_target_s"]),
         # The headline clock: from the first byte of data to the last weight update, evaluation left out.
         "total_s": seconds["load"] + seconds["training"],
@@ -83,6 +85,7 @@ def _values(record: dict[str, Any]) -> dict[str, Any]:
         "date": record["date"],
         "data": settings["data"],
         "depths": "-".join(map(str, settings["depths"])),
+        "overflows": number((record.get("exactness") or {}).get("overflows")),
         **{name: number(settings[name]) for name in _FROM_SETTINGS},
         **_sizes(record),
     }
@@ -112,10 +115,12 @@ _NUMBERS = (
     "train_images",
     "test_images",
     "accuracy",
+    "flip_tta_accuracy",
     "time_to_target_s",
     "total_s",
     "everything_s",
     "peak_memory_bytes",
+    "overflows",
 )
 _EMPTY: dict[str, Any] = dict.fromkeys(_TEXTS) | dict.fromkeys((*_NUMBERS, *_FROM_SETTINGS), math.nan)
 COLUMNS = ("run", "architecture", "reconstruction", "device", "seed", "status", *_EMPTY, "path")

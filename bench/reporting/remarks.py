@@ -37,6 +37,17 @@ def mixtures(runs: pd.DataFrame, include_stale: bool = False) -> list[str]:
     return sentences
 
 
+def overflows(runs: pd.DataFrame, include_stale: bool = False) -> list[str]:
+    """Rows of exact reconstruction some of whose values left the grid, so that they were rounded after all."""
+    counts = usable(runs, include_stale).groupby(GROUP, sort=False)["overflows"].sum()
+    return [
+        f"In {', '.join(names)} {int(count):,} values left the grid's range; what lay behind them was restored up to"
+        " rounding."
+        for names, count in counts.items()
+        if count > 0
+    ]
+
+
 def mismatches(runs: pd.DataFrame, measurements: pd.DataFrame) -> list[str]:
     """Networks that were measured with another parameter count than the one they were trained with."""
     trained = usable(runs).groupby(["architecture", "reconstruction"])["parameters"].first()

@@ -124,7 +124,7 @@ def _paper(row: pd.Series) -> str:
 NOTES = (
     "A network is trained and measured in each reconstruction: ideal stores every activation that the backward pass "
     "needs, by PyTorch's own autograd and kernels; noisy reconstructs it by the floating-point inverse of what is "
-    "named. c0: channels after the stem; depths: "
+    "named; exact does so bit for bit, on a grid (docs/exact.md). c0: channels after the stem; depths: "
     "units at each resolution.",
     "Bytes per pixel: peak memory of a training step per input pixel, weights and fixed costs not counted (theory: the "
     "paper's model, without the input image; measured: slope between two batch sizes, the float32 image included, 12 "

@@ -12,6 +12,7 @@ from bench.reversible.activation import InvertibleLeakyReLU
 from bench.reversible.batch_norm import InvertibleBatchNorm2d
 from bench.reversible.block import ReversibleBlock
 from bench.reversible.chain import InvertibleChain
+from bench.reversible.checksum import InexactReconstruction
 from bench.reversible.convolution import InvertibleConv2d
 from bench.reversible.layer import InvertibleLayer
 from bench.reversible.observer import Observer, Work, observing
@@ -23,6 +24,7 @@ __all__ = [
     "BatchPooling",
     "ChannelPooling",
     "GlobalPooling",
+    "InexactReconstruction",
     "InvertibleBatchNorm2d",
     "InvertibleChain",
     "InvertibleConv2d",

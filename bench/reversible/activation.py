@@ -13,6 +13,8 @@ class InvertibleLeakyReLU(InvertibleLayer):
     gradient needs it (after batch normalisation). Shapes: any (N, C, H, W).
     """
 
+    from_output = True
+
     def __init__(self, negative_slope: float = 0.2, inplace: bool = False) -> None:
         super().__init__()
         if not negative_slope > 0:

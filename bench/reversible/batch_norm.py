@@ -28,6 +28,8 @@ class InvertibleBatchNorm2d(InvertibleLayer):
     evaluation it uses the running ones. `gamma_eps` is eq. 23's eps_i: the scale is then |gamma + gamma_eps|.
     """
 
+    from_output = True
+
     def __init__(self, channels: int, eps: float = 1e-5, momentum: float = 0.1, gamma_eps: float = 0.0) -> None:
         super().__init__()
         self.channels, self.eps, self.momentum, self.gamma_eps = channels, eps, momentum, gamma_eps

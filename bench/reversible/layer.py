@@ -71,6 +71,8 @@ class InvertibleLayer(nn.Module):
     """
 
     parts: int = 1  # into how many channel parts this layer needs its input cut, at least
+    exact: bool = False  # whether its inverse gives back the very bits of a state on a grid
+    from_output: bool = False  # whether its gradient needs its output only, not its input
     observer: Any = None  # who is told of this layer's work (see `observing`)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from bench.reversible.slices import batch_slices
 class _Rearrangement(InvertibleLayer):
     """A layer that only moves values: its gradient is rearranged like its input."""
 
+    exact = True
     images_made = 1  # of one image
 
     def arrange(self, x: Tensor) -> Tensor:
@@ -24,16 +25,19 @@ class _Rearrangement(InvertibleLayer):
     def differentiable(self, state: State) -> State:
         return [self.arrange(part) for part in state]
 
-    def trace(self, state: State) -> None:
-        self.replay(state, None)
+    def trace(self, state: State) -> torch.memory_format:
+        # Images of one pixel look the same in every memory format, so the format that they came in is kept.
+        memo = memory_format(state[0])
+        self.replay(state, memo)
+        return memo
 
-    def replay(self, state: State, memo: None) -> None:
-        state[:] = [_in_place(part, self.arrange, 1) for part in state]
+    def replay(self, state: State, memo: torch.memory_format) -> None:
+        state[:] = [_in_place(part, self.arrange, 1, memory_format(part)) for part in state]
 
-    def undo(self, state: State, memo: None) -> None:
-        state[:] = [_in_place(part, self.restore, self.images_made) for part in state]
+    def undo(self, state: State, memo: torch.memory_format | None) -> None:
+        state[:] = [_in_place(part, self.restore, self.images_made, memo or memory_format(part)) for part in state]
 
-    def retrace(self, state: State, grad: State, memo: None, wanted: Wanted) -> Gradients:
+    def retrace(self, state: State, grad: State, memo: torch.memory_format, wanted: Wanted) -> Gradients:
         self.undo(state, memo)
         self.undo(grad, memo)
         return {}
@@ -76,15 +80,15 @@ class BatchPooling(_Rearrangement):
         return cells.reshape(n // 4, c, 2 * h, 2 * w).contiguous(memory_format=memory_format(y))
 
 
-def _in_place(x: Tensor, move: Callable[[Tensor], Tensor], group: int) -> Tensor:
-    """`move(x)` in the memory of `x`, with a temporary of one slice of the batch.
+def _in_place(x: Tensor, move: Callable[[Tensor], Tensor], group: int, layout: torch.memory_format) -> Tensor:
+    """`move(x)` in the memory of `x` and the format `layout`, with a temporary of one slice of the batch.
 
     `move` keeps the values of `group` consecutive images together, and images lie one after the other in memory, so
     each slice can be written back where it was.
     """
     images, *shape = move(x[:group].to("meta")).shape
     empty = torch.empty(images * (x.shape[0] // group), *shape, device="meta")
-    strides = empty.to(memory_format=memory_format(x)).stride()
+    strides = empty.to(memory_format=layout).stride()
     y = x.as_strided(empty.shape, strides)
     for s in batch_slices(x.unflatten(0, (-1, group))):
         cells = x[s.start * group : s.stop * group]

@@ -1,46 +1,60 @@
 """The container: invertible layers retraced together, ordinary modules between them left to autograd."""
 
 import itertools
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from bench.reversible.chain import InvertibleChain
+from bench.reversible.determinism import require_determinism
+from bench.reversible.exact import exact_chain, exact_runs
 from bench.reversible.function import retraced
+from bench.reversible.grid import Grid
 from bench.reversible.layer import InvertibleLayer, join, split
 from bench.reversible.pooling import GlobalPooling
 
-RECONSTRUCTIONS = ("ideal", "noisy")
+RECONSTRUCTIONS = ("ideal", "noisy", "exact")
+GRID_BITS = "grid_bits"  # in a state dict
 
 
 class ReversibleSequential(nn.Sequential):
     """Like `torch.nn.Sequential`, but a run of consecutive invertible layers holds one activation, whatever its length.
 
     reconstruction: "noisy" restores every layer's input in the backward pass by its floating-point inverse; "ideal"
-    stores it, as ordinary autograd does (the same network and arithmetic, with the memory of a stored one). It is a
-    plain attribute and may be changed between steps.
+    stores it, as ordinary autograd does (the same network and arithmetic, with the memory of a stored one). "exact"
+    restores it bit for bit: blocks add on a grid of multiples of 2^-grid_bits (None: chosen at the first batch), and
+    with `store` the restored inputs are replaced by stored ones, which must change nothing. These are plain attributes
+    and may be changed between steps.
 
     Modules that are not invertible (stem, down-sampling, classifier) store what their gradients need. A
     `GlobalPooling` right after a run of invertible layers reads the run's output in place, which spares a copy.
     Input (N, C, H, W); forward hooks of the invertible layers inside are not called.
     """
 
-    def __init__(self, *layers: nn.Module, reconstruction: str = "noisy") -> None:
+    def __init__(
+        self, *layers: nn.Module, reconstruction: str = "noisy", grid_bits: int | None = None, store: bool = False
+    ) -> None:
         super().__init__(*layers)
         if reconstruction not in RECONSTRUCTIONS:
             raise ValueError(
                 f"The reconstruction {reconstruction!r} is not known; it is one of {', '.join(RECONSTRUCTIONS)}."
             )
-        self.reconstruction = reconstruction
+        self.reconstruction, self.grid, self.store = reconstruction, Grid(grid_bits), store
 
     def extra_repr(self) -> str:
         return f"reconstruction={self.reconstruction!r}"
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.reconstruction == "exact":
+            require_determinism(x.device)
         for chain, readout, ordinary in self._runs():
             if ordinary is not None:
                 x = ordinary(x)
-            elif self.reconstruction == "noisy" or not torch.is_grad_enabled():
+                continue
+            if torch.is_autocast_enabled(x.device.type):
+                x = x.to(torch.promote_types(x.dtype, torch.float32))  # what couplings add up, and inverses take apart
+            if self.reconstruction != "ideal" or not torch.is_grad_enabled():
                 x = retraced(chain, readout, x)
             else:
                 state = chain.differentiable(split(x, chain.parts))
@@ -49,14 +63,15 @@ class ReversibleSequential(nn.Sequential):
 
     def inverse(self, y: Tensor) -> Tensor:
         """The input whose output is `y`; every layer must be invertible."""
-        return InvertibleChain(*self).inverse(y)
+        chain = InvertibleChain(*self)
+        return InvertibleChain(*self._chains(list(chain.layers))).inverse(y)
 
     def _runs(self) -> list[tuple[InvertibleChain, GlobalPooling | None, nn.Module | None]]:
         """(chain, readout or None, None) for runs of invertible layers, (empty chain, None, module) for others."""
         runs: list[tuple[InvertibleChain, GlobalPooling | None, nn.Module | None]] = []
         for invertible, group in itertools.groupby(self, lambda layer: isinstance(layer, InvertibleLayer)):
             if invertible:
-                runs.append((InvertibleChain(*group), None, None))
+                runs += [(chain, None, None) for chain in self._chains(list(group))]
                 continue
             for module in group:
                 if isinstance(module, GlobalPooling) and runs and runs[-1][1] is None and runs[-1][2] is None:
@@ -64,3 +79,22 @@ class ReversibleSequential(nn.Sequential):
                 else:
                     runs.append((InvertibleChain(), None, module))
         return runs
+
+    def _chains(self, layers: list[InvertibleLayer]) -> list[InvertibleChain]:
+        """Consecutive invertible layers as chains: one, or with exact reconstruction as many as that needs."""
+        if self.reconstruction != "exact":
+            return [InvertibleChain(*layers)]
+        names = {layer: f"layer {index} ({type(layer).__name__})" for index, layer in enumerate(self)}
+        runs = exact_runs(layers)
+        return [exact_chain(run, [names[layer] for layer in run], self.grid, self.store) for run in runs]
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        """The grid that was chosen is part of the state: a resumed training must go on with it."""
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if self.grid.bits is not None:
+            destination[prefix + GRID_BITS] = torch.tensor(self.grid.bits)
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
+        if prefix + GRID_BITS in state_dict:
+            self.grid.bits = int(state_dict.pop(prefix + GRID_BITS))
+        super()._load_from_state_dict(state_dict, prefix, *rest)

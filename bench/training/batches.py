@@ -9,17 +9,25 @@ from bench.data import Images
 from bench.errors import InputError
 from bench.training.augmentation import Augmentation
 from bench.training.memory_format import memory_format
+from bench.training.processes import ALONE, Processes
 from bench.training.recipe import Recipe
 
 
 class Batches:
     """Training and test batches of a data set: images float32 (B, C, H, W), normalised, and labels int64 (B,).
 
-    `keep_on` is where the uint8 images stay: the device itself, or the host when the device's memory is capped.
+    `keep_on` is where the uint8 images stay: the device itself, or the host when the device's memory is capped. Of
+    several `processes` each gets its share of every training batch, from the same order and the same choices.
     """
 
     def __init__(
-        self, images: Images, recipe: Recipe, seed: int, device: torch.device, keep_on: torch.device | None = None
+        self,
+        images: Images,
+        recipe: Recipe,
+        seed: int,
+        device: torch.device,
+        keep_on: torch.device | None = None,
+        processes: Processes = ALONE,
     ) -> None:
         count, _, height, width = images.train.shape
         if recipe.batch_size > count:
@@ -32,7 +40,9 @@ class Batches:
                 f"training.translate is {recipe.translate}; it must be below the image size {min(height, width)}."
             )
         self.recipe, self.device, self.count = recipe, device, count
-        self.format = memory_format(device)
+        self.share, self.rank = processes.share(recipe.batch_size), processes.rank
+        self.evaluated_on = images.evaluated_on
+        self.format = memory_format(device, recipe.precision)
         keep_on = keep_on or device
         self.train, self.train_labels = images.train.to(keep_on), images.train_labels.to(keep_on)
         self.test, self.test_labels = images.test.to(keep_on), images.test_labels.to(keep_on)
@@ -47,19 +57,20 @@ class Batches:
         return self.count // self.recipe.batch_size
 
     def training(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Augmented batches of `epoch` (1, 2, ...) in a random order, all of the recipe's size."""
+        """Augmented batches of `epoch` (1, 2, ...) in a random order: this process's share of each of the recipe's."""
         order = torch.randperm(self.count, generator=self.generator).to(self.train.device)
         choices = self.augmentation.draw(epoch, self.generator)
         for step in range(self.steps_per_epoch):
-            index = order[step * self.recipe.batch_size : (step + 1) * self.recipe.batch_size]
+            start = step * self.recipe.batch_size + self.rank * self.share
+            index = order[start : start + self.share]
             chosen = choices.of(index)
             moved = self.augmentation.move(self.train[index], chosen)
             batch = self.augmentation.cut(self.normalise(moved), chosen)
             yield batch, self.train_labels[index].to(self.device, non_blocking=True)
 
     def testing(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """The test images in order, unchanged but normalised; no batch is larger than a training batch."""
-        size = self.recipe.batch_size
+        """The images to evaluate on, in order, unchanged but normalised; no batch is larger than a process's share."""
+        size = self.share
         for start in range(0, len(self.test), size):
             batch = self.normalise(self.test[start : start + size])
             yield batch, self.test_labels[start : start + size].to(self.device, non_blocking=True)

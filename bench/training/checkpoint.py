@@ -50,6 +50,6 @@ class Checkpoint:
         return None, remarks
 
     def remove(self) -> None:
-        """Delete the checkpoints: the run has its record."""
-        self.latest.unlink(missing_ok=True)
-        self.previous.unlink(missing_ok=True)
+        """Delete the checkpoints: the run has its record. So with what writers left that were killed."""
+        for place in (self.latest, self.previous, *self.latest.parent.glob(f".{LATEST}.*")):
+            place.unlink(missing_ok=True)

@@ -2,11 +2,14 @@
 
 load        reading the data set and moving it to the device, from before its first byte is read
 build       choosing widths, building the network and its optimizer
+warm_up     steps on random images with a network that is thrown away: libraries choose and compile their kernels
 training    augmentation, forward, backward and update, until the last update is done
 evaluation  one pass over the test images after each epoch
+tta         one more pass at the end with flip test-time augmentation, where the recipe asks for it
 everything  from the start of the process: interpreter, imports, checkpoints and the rest included
 
-The headline is load + training. Build and evaluation stand beside it, and so does everything (the cold start).
+The headline is load + training. The others stand beside it, and so does everything (the cold start).
+`docs/time.md` says what is made of them.
 """
 
 import contextlib
@@ -16,7 +19,7 @@ from collections.abc import Iterator
 import psutil
 import torch
 
-PHASES = ("load", "build", "training", "evaluation")
+PHASES = ("load", "build", "warm_up", "training", "evaluation", "tta")
 
 
 class Clock:

@@ -24,7 +24,7 @@ def device_entry(config: dict[str, Any], given: str | None) -> dict[str, Any]:
 def plain_entry(kind: str) -> dict[str, Any]:
     """An entry that caps, narrows and overrides nothing."""
     nothing = dict.fromkeys(("memory_cap_mb", "label", "architectures", "seeds", "batch_size", "epochs"))
-    return {"name": kind, "device": kind, **nothing, "reconstructions": {}}
+    return {"name": kind, "device": kind, **nothing, "reconstructions": {}, "processes": 1}
 
 
 def torch_device(kind: str) -> torch.device:

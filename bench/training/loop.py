@@ -10,7 +10,11 @@ from torch import nn
 from bench.training.batches import Batches
 from bench.training.clock import Clock
 from bench.training.evaluation import accuracy
+from bench.training.exactness import check_exactness
+from bench.training.lookahead import Lookahead
 from bench.training.outcome import Diverged
+from bench.training.precision import computing
+from bench.training.processes import ALONE, Processes
 from bench.training.recipe import Recipe, batch_loss, make_optimizer
 from bench.training.schedule import learning_rate
 
@@ -22,9 +26,13 @@ def ignore(*_: Any) -> None:
 class Trainer:
     """Trains `model`, a module from images (N, C, H, W) to logits (N, classes), on the device that it lies on."""
 
-    def __init__(self, model: nn.Module, batches: Batches, recipe: Recipe, clock: Clock) -> None:
+    def __init__(
+        self, model: nn.Module, batches: Batches, recipe: Recipe, clock: Clock, processes: Processes = ALONE
+    ) -> None:
         self.model, self.batches, self.recipe, self.clock = model, batches, recipe, clock
+        self.processes, self.wrapped = processes, processes.wrap(model)
         self.optimizer = make_optimizer(model, recipe)
+        self.lookahead = Lookahead(model, recipe, self.steps)
         self.history: list[dict[str, Any]] = []
 
     @property
@@ -43,13 +51,13 @@ class Trainer:
             with self.clock.phase("training"):
                 loss = self.train_epoch(epoch, on_step)
             with self.clock.phase("evaluation"):
-                test_accuracy = accuracy(self.model, self.batches)
+                reached = self.evaluate()
             self.history.append(
                 {
                     "epoch": epoch,
                     "learning_rate": self.optimizer.param_groups[0]["lr"],
                     "loss": loss,
-                    "test_accuracy": test_accuracy,
+                    f"{self.batches.evaluated_on}_accuracy": reached,
                     "training_s": self.clock.phases["training"],
                     "evaluation_s": self.clock.phases["evaluation"],
                 }
@@ -62,17 +70,29 @@ class Trainer:
         steps = self.batches.steps_per_epoch
         for step, (images, labels) in enumerate(self.batches.training(epoch)):
             self.set_learning_rate((epoch - 1) * steps + step)
-            loss = batch_loss(self.model(images), labels, self.recipe)
+            with computing(self.recipe, self.batches.device):
+                logits = self.wrapped(images)
+            loss = batch_loss(logits, labels, self.recipe)
             loss.backward()
             self.optimizer.step()
             # Here, not before `backward`: gradients that are no longer needed would add to the next step's peak.
             self.optimizer.zero_grad(set_to_none=True)
+            self.lookahead.after((epoch - 1) * steps + step)
             total += loss.detach()
             # A GPU is asked once an epoch, since asking makes it wait; the CPU computes step by step in any case.
-            if self.batches.device.type == "cpu" or step == steps - 1:
+            # Several processes must agree to end: they add their losses up once an epoch.
+            if self.batches.device.type == "cpu" and not self.processes.several:
                 check_finite(total, epoch, step)
             on_step()
-        return total.item() / steps
+        check_exactness(self.model)
+        check_finite(self.processes.sum_(total), epoch, steps - 1)
+        return total.item() / steps / self.processes.count
+
+    def evaluate(self, mirrored: bool = False) -> float:
+        """Accuracy of the present weights (`evaluation.accuracy`), every process taking its share of the images."""
+        self.processes.average_buffers_(self.model)
+        with computing(self.recipe, self.batches.device):
+            return accuracy(self.model, self.batches, self.processes, mirrored)
 
     def set_learning_rate(self, step: int) -> None:
         """Set the scheduled rate of `step`, counted over the run."""
@@ -85,6 +105,7 @@ class Trainer:
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "lookahead": self.lookahead.state_dict(),
             "batches": self.batches.generator.get_state(),
             "torch": torch.get_rng_state(),
             "cuda": torch.cuda.get_rng_state_all() if self.batches.device.type == "cuda" else [],
@@ -96,6 +117,7 @@ class Trainer:
         """Continue where `state_dict` was taken."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.lookahead.load_state_dict(state["lookahead"])
         self.batches.generator.set_state(state["batches"])
         torch.set_rng_state(state["torch"])
         if state["cuda"]:

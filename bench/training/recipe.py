@@ -9,8 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bench.errors import InputError
+from bench.training.settings import PRECISIONS
 
 FLIPS = ("none", "random", "alternating")
+NORM_SCALES = ("learned", "absolute", "frozen")
 
 
 @dataclass(frozen=True)
@@ -24,10 +26,15 @@ class Recipe:
     momentum: float = 0.9
     weight_decay: float = 5e-4
     norm_momentum: float = 0.1
+    norm_scale: str = "learned"
+    norm_scale_eps: float = 0.1
+    lookahead: int = 0
+    lookahead_decay: float = 0.95
     label_smoothing: float = 0.0
     flip: str = "none"
     translate: int = 0
     cutout: int = 0
+    flip_tta: bool = False
     precision: str = "float32"
 
     def __post_init__(self) -> None:
@@ -39,10 +46,15 @@ class Recipe:
             ("momentum", 0 <= self.momentum < 1, "from 0 to below 1"),
             ("weight_decay", self.weight_decay >= 0, "0 or more"),
             ("norm_momentum", 0 < self.norm_momentum <= 1, "above 0 and at most 1"),
+            ("norm_scale", self.norm_scale in NORM_SCALES, f"one of {', '.join(NORM_SCALES)}"),
+            ("norm_scale_eps", self.norm_scale_eps > 0, "above 0"),
+            ("lookahead", self.lookahead >= 0, "0 (none) or a number of steps"),
+            ("lookahead_decay", 0 <= self.lookahead_decay < 1, "from 0 to below 1"),
             ("label_smoothing", 0 <= self.label_smoothing < 1, "from 0 to below 1"),
             ("flip", self.flip in FLIPS, f"one of {', '.join(FLIPS)}"),
             ("translate", self.translate >= 0, "0 or more"),
             ("cutout", self.cutout >= 0, "0 or more"),
+            ("precision", self.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}"),
         )
         for key, valid, wanted in checks:
             if not valid:
@@ -76,13 +88,6 @@ def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
         nesterov=recipe.momentum > 0,
         fused=True,
     )
-
-
-def set_norm_momentum(model: nn.Module, recipe: Recipe) -> None:
-    """Let every batch normalisation's running statistics move by `norm_momentum` of the way to each batch's."""
-    for module in model.modules():
-        if hasattr(module, "running_mean") and hasattr(module, "momentum"):
-            module.momentum = recipe.norm_momentum
 
 
 def batch_loss(logits: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:

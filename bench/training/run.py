@@ -1,5 +1,6 @@
 """One training run, from a configuration to its record."""
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,20 @@ from bench.training.batches import Batches
 from bench.training.checkpoint import Checkpoint
 from bench.training.clock import Clock, process_age
 from bench.training.device import device_entry, torch_device
+from bench.training.exactness import exactness
+from bench.training.lease import Lease
 from bench.training.loop import Trainer
 from bench.training.memory_cap import memory_cap
 from bench.training.memory_format import place
 from bench.training.network import architecture_entry, network
-from bench.training.outcome import Outcome, outcome_of
-from bench.training.progress import Progress
-from bench.training.recipe import make_optimizer, recipe_from, set_norm_momentum
+from bench.training.norms import set_norms
+from bench.training.outcome import outcome_of
+from bench.training.processes import ALONE, Processes, on_device
+from bench.training.progress import Progress, last_line
+from bench.training.recipe import recipe_from
+from bench.training.run_lock import run_lock
 from bench.training.settings import set_determinism, set_precision, set_threads
+from bench.training.warm_up import warm_up
 
 
 class TrainingRun:
@@ -36,17 +43,21 @@ class TrainingRun:
         seed: int,
         folder: Path,
         device: str | None,
+        processes: Processes = ALONE,
+        lease: Lease | None = None,
     ) -> None:
         """Check all that can be checked before anything is read or written; raises `InputError`."""
         architecture_entry(config, architecture)
-        self.entry = device_entry(config, device)
+        self.lease = lease or Lease()
+        self.entry = {**device_entry(config, device), "processes": processes.count}
         self.config = {**config, "devices": [self.entry]}
         self.run = Run(architecture=architecture, reconstruction=reconstruction, device=self.entry["name"], seed=seed)
         self.device = torch_device(self.entry["device"])
+        self.processes = on_device(processes, self.device)
         self.cap_mb = self.entry.get("memory_cap_mb")
         self.recipe = recipe_from(config["training"], self.entry)
         self.folder = folder
-        self.clock = Clock(self.device, already=process_age())
+        self.clock = Clock(self.device, already=process_age() - self.lease.wait_s)
         self.settings = run_record.settings_of(
             config, architecture, reconstruction, seed, self.entry, self.device.type, self.recipe
         )
@@ -56,21 +67,25 @@ class TrainingRun:
             "key": run_key(self.config, self.run),
         }
         self.history: list[dict[str, Any]] = []
-        self.resumed = 0
+        self.remarks: dict[str, Any] = {"resumed": 0, "flip_tta_accuracy": None, "exactness": None}
+        self.remarks["lease"] = vars(self.lease)
 
     def execute(self, resume: bool = False) -> Path:
         """Train, write the record, and return its path. However training ends, there is a record of it."""
-        allocator = set_allocator(self.device, capped=self.cap_mb is not None)
+        with run_lock(self.folder) if self.processes.writes else contextlib.nullcontext():
+            return self.held(resume)
+
+    def held(self, resume: bool) -> Path:
+        """`execute`, now that no other process writes this run."""
+        self.remarks["allocator"] = set_allocator(self.device, capped=self.cap_mb is not None)
         set_threads(self.config.get("threads", 0))
         set_precision(self.recipe.precision)
-        set_determinism(self.device, self.run.seed, capped=self.cap_mb is not None)
+        exact = self.run.reconstruction == "exact"
+        set_determinism(self.device, self.run.seed, capped=self.cap_mb is not None, exact=exact)
         with self.clock.phase("load"):
-            images = data.load(self.config["data"], self.config["in_channels"], self.config["classes"])
-            # Under a cap the images stay on the host, as they would beside a small card.
-            keep_on = torch.device("cpu") if self.cap_mb else self.device
-            batches = Batches(images, self.recipe, self.run.seed, self.device, keep_on)
+            batches = self.load()
         if self.cap_mb:
-            self.warm_up()
+            self.warm_up(images=2)
         checkpoint = Checkpoint(self.folder, self.digest["key"])
         memory_use.forget_peaks(self.device)
         with memory_cap(self.device, self.cap_mb):
@@ -78,58 +93,68 @@ class TrainingRun:
                 lambda: self.build_and_train(batches, checkpoint, resume), self.history, self.config["target_accuracy"]
             )
             peaks = memory_use.peaks(self.device)
-        record = run_record.run_record(
-            self.settings,
-            outcome,
-            self.history,
-            self.clock.seconds(),
-            peaks,
-            self.digest,
-            self.device,
-            allocator=allocator,
-            data={"source": images.source, "cached": images.cached, "sizes": [len(images.train), len(images.test)]},
-            resumed=self.resumed,
-        )
         place = self.folder / "record.json"
-        write_record(place, record)
-        checkpoint.remove()
-        self.tell(outcome, record)
+        if self.processes.writes:
+            record = run_record.run_record(
+                self.settings,
+                outcome,
+                self.history,
+                self.clock.seconds(),
+                peaks,
+                self.digest,
+                self.device,
+                self.processes,
+                **self.remarks,
+            )
+            write_record(place, record)
+            checkpoint.remove()
+            print(last_line(self.run.name, record), file=sys.stderr, flush=True)
         return place
 
-    def warm_up(self) -> None:
-        """One small step of the very network, before the cap holds: what libraries keep for themselves once they are
-        in use is no part of it, as little as it is of the paper's 500 MB "after initialization of various frameworks".
-        """
-        with self.clock.phase("build"):
-            state = torch.get_rng_state()
-            model, _ = network(self.config, self.run.architecture, self.run.reconstruction)
-            size = self.config["data"]["image_size"]
-            images = torch.zeros(2, self.config["in_channels"], size, size, device=self.device)
-            place(model, self.device)(images).sum().backward()
-            make_optimizer(model, self.recipe).step()
-            torch.set_rng_state(state)
+    def load(self) -> Batches:
+        """Read the data set, and put its images where they stay."""
+        images = data.load(self.config["data"], self.config["in_channels"], self.config["classes"])
+        sizes = [len(images.train), len(images.test)]
+        self.remarks["data"] = {"source": images.source, "cached": images.cached, "sizes": sizes}
+        self.settings["evaluated_on"] = images.evaluated_on
+        # Under a cap the images stay on the host, as they would beside a small card.
+        keep_on = torch.device("cpu") if self.cap_mb else self.device
+        return Batches(images, self.recipe, self.run.seed, self.device, keep_on, self.processes)
+
+    def warm_up(self, images: int) -> None:
+        """`warm_up.warm_up` by the clock."""
+        with self.clock.phase("warm_up"):
+            warm_up(self.config, self.run, self.recipe, self.device, images)
 
     def build_and_train(self, batches: Batches, checkpoint: Checkpoint, resume: bool) -> None:
         """Build the network and train it, from the checkpoint where one is to be resumed."""
+        if self.device.type == "cuda" and not self.cap_mb:
+            self.warm_up(batches.share)
         with self.clock.phase("build"):
             model, shape = network(self.config, self.run.architecture, self.run.reconstruction)
             self.settings.update(run_record.shape_of(shape))
-            set_norm_momentum(model, self.recipe)
-            trainer = Trainer(place(model, self.device), batches, self.recipe, self.clock)
+            set_norms(model, self.recipe)
+            model = place(model, self.device, self.recipe.precision)
+            trainer = Trainer(model, batches, self.recipe, self.clock, self.processes)
         trainer.history = self.history
         remarks = self.restore(trainer, checkpoint) if resume else []
-        progress = Progress(self.run.name, trainer)
+        progress = Progress(self.run.name, trainer, silent=not self.processes.writes)
         for remark in remarks:
             progress.say(remark)
 
         def on_epoch(trainer: Trainer) -> None:
             progress.epoch(trainer.history[-1])
-            checkpoint.save({**trainer.state_dict(), "resumed": self.resumed})
+            if self.processes.writes:
+                checkpoint.save({**trainer.state_dict(), "resumed": self.remarks["resumed"]})
 
         try:
             trainer.train(progress.step, on_epoch)
         finally:
             progress.close()
+            self.remarks["exactness"] = exactness(model)
+        if self.recipe.flip_tta:
+            with self.clock.phase("tta"):
+                self.remarks["flip_tta_accuracy"] = trainer.evaluate(mirrored=True)
 
     def restore(self, trainer: Trainer, checkpoint: Checkpoint) -> list[str]:
         """Continue from the newest whole checkpoint of this run, if there is one; returns what is to be said."""
@@ -137,12 +162,5 @@ class TrainingRun:
         if state is None:
             return [*remarks, "no checkpoint of this run to resume from: it starts at the beginning"]
         trainer.load_state_dict(state)
-        self.resumed = state["resumed"] + 1
+        self.remarks["resumed"] = state["resumed"] + 1
         return [*remarks, f"resumed after epoch {len(self.history)} of {self.recipe.epochs}"]
-
-    def tell(self, outcome: Outcome, record: dict[str, Any]) -> None:
-        """One line at the end of the log."""
-        accuracy = "" if outcome.accuracy is None else f", test {100 * outcome.accuracy:.2f} %"
-        headline = record["seconds"]["load"] + record["seconds"]["training"]
-        reason = f" ({outcome.reason})" if outcome.reason else ""
-        print(f"{self.run.name}: {outcome.status}{reason}{accuracy}, {headline:.1f} s", file=sys.stderr, flush=True)

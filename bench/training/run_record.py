@@ -11,6 +11,7 @@ import torch
 
 from bench import provenance
 from bench.training.outcome import Outcome, time_to_target
+from bench.training.processes import Processes
 from bench.training.recipe import Recipe
 
 SCHEMA = 1
@@ -40,6 +41,7 @@ def settings_of(
         "data": data["name"],
         "train_images": data.get("train_images"),
         "test_images": data.get("test_images"),
+        "evaluated_on": None,
         "image_size": data["image_size"],
         "classes": config["classes"],
         "in_channels": config["in_channels"],
@@ -72,10 +74,15 @@ def run_record(
     peak_memory: dict[str, Any],
     digest: dict[str, str],
     device: torch.device,
+    processes: Processes,
     **remarks: Any,
 ) -> dict[str, Any]:
     """Put a record together. `remarks` are facts beside the rest: allocator, source of the data, times resumed."""
     target = settings["target_accuracy"]
+    hardware = provenance.hardware(device)
+    if processes.several:
+        hardware["device"] = f"{processes.count} processes, {hardware['device']} each"
+    batch_size = settings["training"]["batch_size"]
     return {
         "kind": "train",
         "schema": SCHEMA,
@@ -85,7 +92,13 @@ def run_record(
         "seconds": seconds,
         "time_to_target_s": time_to_target(history, target, seconds["load"]),
         "peak_memory": peak_memory,
-        "hardware": provenance.hardware(device),
+        "hardware": hardware,
+        "processes": {
+            "count": processes.count,
+            "global_batch_size": batch_size,
+            "batch_size_each": batch_size // processes.count,
+            "batch_normalisation": "over the images of each process" if processes.several else "over the batch",
+        },
         "versions": provenance.versions(),
         "git": provenance.git(),
         "digest": digest,

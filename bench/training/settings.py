@@ -6,7 +6,8 @@ import torch
 
 from bench.errors import InputError
 
-PRECISIONS = {"float32": False}  # precision -> whether TF32, which keeps 10 bits of the fraction, may stand for float32
+# precision -> whether TF32, which keeps 10 bits of the fraction, may stand for float32 (see `precision`)
+PRECISIONS = {"float32": False, "tf32": True, "mixed": True}
 
 
 def set_threads(threads: int) -> int:
@@ -29,14 +30,16 @@ def set_precision(precision: str) -> None:
     torch.backends.cuda.matmul.allow_tf32 = PRECISIONS[precision]
 
 
-def set_determinism(device: torch.device, seed: int, capped: bool) -> None:
+def set_determinism(device: torch.device, seed: int, capped: bool, exact: bool = False) -> None:
     """Seed torch. On the CPU the same seed gives the same bits; a GPU tries which kernels are fastest.
 
-    Not under a cap, though: trying them takes work space.
+    Not under a cap, though: trying them takes work space. `exact` reconstruction needs the same kernels and bits every
+    time.
     """
     torch.manual_seed(seed)
     # Not `use_deterministic_algorithms`, which imports the compiler as well: a second more for every run.
     torch.set_deterministic_debug_mode("error" if device.type == "cpu" else "default")
     # Otherwise every new tensor would be filled with NaN first, which costs time and finds nothing here.
     torch.utils.deterministic.fill_uninitialized_memory = False
-    torch.backends.cudnn.benchmark = device.type == "cuda" and not capped
+    torch.backends.cudnn.deterministic = exact
+    torch.backends.cudnn.benchmark = device.type == "cuda" and not capped and not exact

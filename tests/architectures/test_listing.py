@@ -29,6 +29,7 @@ def test_it_lists_every_architecture_data_set_and_scale(data_sets, tmp_path, mon
     for line in (
         "  ideal  every layer's",
         "  noisy  inputs",
+        "  exact  inputs",
         "  digits  handwritten digits",
         "  quick  config/quick.yaml",
     ):

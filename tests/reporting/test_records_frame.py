@@ -14,7 +14,7 @@ def read_one(results, key=KEY):
     return frame.iloc[0]
 
 
-@pytest.mark.parametrize("status", ["ok", "below-target", "diverged", "out-of-memory"])
+@pytest.mark.parametrize("status", ["ok", "below-target", "diverged", "inexact", "out-of-memory"])
 def test_every_recorded_status_is_a_row(tmp_path, status):
     accuracy = 0.95 if status in ("ok", "below-target") else None
     write_train(tmp_path, RUN, outcome__status=status, outcome__accuracy=accuracy)

@@ -115,3 +115,9 @@ def test_mixed_hardware_is_said(tmp_path):
     text = to_markdown(table1(tmp_path))
     assert "The runs of machine, hybrid, noisy mix hardware." in text
     assert "CPU A (2 threads), CPU B" in text.splitlines()[0]
+
+
+def test_values_beyond_the_grid_are_said(tmp_path):
+    fill(tmp_path)
+    write_train(tmp_path, HYBRID["noisy"][0], exactness={"grid_bits": 15, "overflows": 1234})
+    assert any("In machine, hybrid, noisy 1,234 values left the grid's range" in t for t in table1(tmp_path).warnings)

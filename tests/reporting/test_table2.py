@@ -20,7 +20,7 @@ def test_median_times_and_runs_that_miss_the_target(tmp_path):
     row = table.frame.iloc[0]
     assert (row["time_to_target_median_s"], row["target_reached_k"], row["target_reached_n"]) == (20.0, 2, 3)
     assert row["total_median_s"] == 21.0
-    assert table.display.iloc[0][("Time to 94 %", "median (reached)")] == "20.0 s (2 of 3)"
+    assert table.display.iloc[0][("First at 94 %", "median (reached)")] == "20.0 s (2 of 3)"
 
 
 def test_out_of_memory_is_a_row_that_says_so(tmp_path):
@@ -31,7 +31,7 @@ def test_out_of_memory_is_a_row_that_says_so(tmp_path):
     assert shown[("Device", "")] == "1 GB card (emulated)"
     assert table.display.iloc[0][("Device", "")] == "machine"  # no record, hence no hardware to name
     assert shown[("Status", "")] == "out of memory"
-    assert shown[("Time to 94 %", "median (reached)")] == "∞ (0 of 1)"
+    assert shown[("First at 94 %", "median (reached)")] == "∞ (0 of 1)"
     assert shown[("Accuracy", "%")] == shown[("Time of a run", "median")] == "—"
     row = table.frame.iloc[1]
     assert math.isinf(row["time_to_target_median_s"])
@@ -74,3 +74,30 @@ def test_durations_are_readable(tmp_path, training, shown):
     for run in MACHINE:
         write_train(tmp_path, run, seconds__training=training)
     assert table2(tmp_path).display.iloc[0][("Time of a run", "median")] == shown
+
+
+def test_runs_at_the_target_at_the_end_count_failed_ones(tmp_path):
+    write_train(tmp_path, MACHINE[0])
+    write_train(tmp_path, MACHINE[1], outcome__status="below-target", outcome__accuracy=0.93, time_to_target_s=5.0)
+    write_train(tmp_path, MACHINE[2], outcome__status="diverged", outcome__accuracy=None, time_to_target_s=None)
+    table = table2(tmp_path)
+    row, shown = table.frame.iloc[0], table.display.iloc[0]
+    assert (row["final_at_target_k"], row["final_at_target_n"], row["target_reached_k"]) == (1, 3, 2)
+    assert shown[("Runs at 94 %", "at the end")] == "1 of 3"
+    assert table.display.iloc[1][("Runs at 94 %", "at the end")] == "—"
+
+
+def test_flip_tta_is_a_column_of_its_own_where_a_run_has_it(tmp_path):
+    for run in MACHINE:
+        write_train(tmp_path, run)
+    column = ("Accuracy with flip TTA", "%")
+    assert column not in table2(tmp_path).display.columns
+    for run, accuracy in zip(MACHINE, (0.96, 0.97, 0.98), strict=True):
+        write_train(tmp_path, run, flip_tta_accuracy=accuracy)
+    shown = table2(tmp_path).display.iloc[0]
+    assert shown[column] == "97.00 ± 2.48 (n=3)" and shown[("Accuracy", "%")] == "95.00 ± 0.00 (n=3)"
+
+
+def test_a_run_judged_on_training_images_is_in_no_table(tmp_path):
+    write_train(tmp_path, MACHINE[0], settings__evaluated_on="validation")
+    assert "1 broken" in table2(tmp_path).display.iloc[0][("Status", "")]

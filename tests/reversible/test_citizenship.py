@@ -281,8 +281,8 @@ def test_the_reconstruction_can_be_switched_between_steps(network, x):
 
 
 def test_bad_uses_are_named():
-    with pytest.raises(ValueError, match="'exact' is not known; it is one of ideal, noisy"):
-        ReversibleSequential(reconstruction="exact")
+    with pytest.raises(ValueError, match="'sharp' is not known; it is one of ideal, noisy, exact"):
+        ReversibleSequential(reconstruction="sharp")
     with pytest.raises(TypeError, match="got a Conv2d"):
         InvertibleChain(nn.Conv2d(2, 2, 1))
     with pytest.raises(TypeError, match="got a Conv2d"):

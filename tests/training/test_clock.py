@@ -26,11 +26,21 @@ def turn(monkeypatch):
 def test_every_second_goes_where_it_belongs(turn):
     clock = Clock(CPU, already=2.0)
     turn(1)
-    for name, seconds in (("load", 3), ("build", 5), ("training", 7), ("evaluation", 11), ("training", 13)):
+    phases = (
+        ("load", 3),
+        ("build", 5),
+        ("training", 7),
+        ("evaluation", 11),
+        ("training", 13),
+        ("warm_up", 19),
+        ("tta", 23),
+    )
+    for name, seconds in phases:
         with clock.phase(name):
             turn(seconds)
     turn(17)
-    assert clock.seconds() == {"load": 3, "build": 5, "training": 20, "evaluation": 11, "everything": 59}
+    expected = {"load": 3, "build": 5, "warm_up": 19, "training": 20, "evaluation": 11, "tta": 23, "everything": 101}
+    assert clock.seconds() == expected
     assert clock.headline == 23
 
 

@@ -75,7 +75,9 @@ def test_a_run_writes_its_record_and_nothing_else(train, tmp_path, capfd):
     assert settings["parameters"] > 1000 and settings["initial_channels"] == 8 and settings["depths"] == [1, 1]
     assert settings["training"]["momentum"] == 0.9 and settings["training"]["epochs"] == 6
     seconds = record["seconds"]
-    assert set(seconds) == {"load", "build", "training", "evaluation", "everything"}
+    assert set(seconds) == {"load", "build", "warm_up", "training", "evaluation", "tta", "everything"}
+    assert seconds["warm_up"] == seconds["tta"] == 0
+    assert record["processes"]["count"] == 1 and record["lease"] == {"gpus": [], "wait_s": 0.0}
     assert seconds["everything"] > seconds["load"] + seconds["build"] + seconds["training"] + seconds["evaluation"]
     crossing = next(entry for entry in record["history"] if entry["test_accuracy"] >= 0.5)
     assert record["time_to_target_s"] == pytest.approx(seconds["load"] + crossing["training_s"])

@@ -1,0 +1,150 @@
+"""The grid of exact reconstruction: multiples of 2^-k, on which additions of floating-point numbers lose nothing.
+
+A floating-point format with d binary digits (24 in float32) holds every multiple of 2^-k of at most 2^(d - k) in
+magnitude. So if the state is on that grid and F's output is rounded to it before it is added, then y1 = x1 + F(x2) is
+exact, and so is x1 = y1 - F(x2): at any depth, without a byte more. The rounding's gradient is taken to be the
+identity (straight through). docs/exact.md has the theory, its limits and a worked example.
+"""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from bench.reversible.addition import Addition
+from bench.reversible.checksum import NOT_FINITE, InexactReconstruction
+from bench.reversible.layer import State, memory_format
+
+DIGITS = {torch.float32: 24, torch.float64: 53}
+# The range is 2^6 times the largest magnitude at the entry, so that residual sums of a hundred blocks fit in.
+HEADROOM_BITS = 6
+CHUNK = 2**18  # values worked on at a time: one megabyte of float32, which stays in a core's cache
+
+
+class Grid(Addition):
+    """Addition on multiples of 2^-bits; `bits` is k, chosen at the first batch where it is None.
+
+    `overflows` counts values that left the range 2^(d - bits), of which the inverse loses the last bits (ordinary
+    rounding). It is a number on the CPU and a tensor elsewhere, so that nobody waits for the device.
+    """
+
+    def __init__(self, bits: int | None = None) -> None:
+        self.bits = bits
+        self.overflows: int | Tensor = 0
+        self._differences: dict[str, Tensor] = {}
+
+    def enter(self, state: State) -> None:
+        """Round `state` to the grid, in place. Its first call chooses the grid by the range of what it is given."""
+        self.choose(state)
+        for part in state:
+            for chunk, source in _chunks(part, part):
+                # Plus nothing: it makes 0 of -0, which no sum would give back.
+                self._multiples(source, chunk).mul_(self.step).add_(0.0)
+                self._count(chunk)
+
+    def choose(self, state: State) -> None:
+        """Choose the grid by the largest magnitude of `state`, unless that has been done."""
+        if self.bits is not None:
+            return
+        largest = torch.stack([part.abs().amax() for part in state]).amax()
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.all_reduce(largest, torch.distributed.ReduceOp.MAX)  # one grid for all processes
+        magnitude = largest.item()
+        exponent = math.frexp(magnitude)[1] if math.isfinite(magnitude) else 0
+        self.bits = _digits(state[0]) - HEADROOM_BITS - max(exponent, 0)
+
+    def add(self, to: State, what: State) -> None:
+        for target, term in zip(to, what, strict=True):
+            scratch = _scratch(target)
+            for chunk, source in _chunks(target, term):
+                chunk.add_(self._multiples(source, _shaped(scratch, chunk)), alpha=self.step)
+                self._count(chunk)
+
+    def subtract(self, to: State, what: State) -> None:
+        for target, term in zip(to, what, strict=True):
+            scratch = _scratch(target)
+            for chunk, source in _chunks(target, term):
+                chunk.sub_(self._multiples(source, _shaped(scratch, chunk)), alpha=self.step)
+
+    def differentiable(self, x: State, fx: State) -> State:
+        return [a + self.straight_through(b) for a, b in zip(x, fx, strict=True)]
+
+    def straight_through(self, x: Tensor) -> Tensor:
+        """`x` rounded to the grid, with the gradient of the identity."""
+        rounded = self._multiples(x.detach(), torch.empty_like(x)).mul_(self.step)
+        return rounded + (x - x.detach())  # which is zero, so the sum is the rounded value to the last bit
+
+    @property
+    def step(self) -> float:
+        """The distance of neighbours on the grid, 2^-bits."""
+        if self.bits is None:
+            raise RuntimeError("The grid is chosen at the first batch, and there was none yet.")
+        return math.ldexp(1.0, -self.bits)
+
+    def limit(self, x: Tensor) -> float:
+        """The magnitude from which sums in the type of `x` are counted as overflows."""
+        return math.ldexp(self.step, _digits(x))
+
+    def compare(self, name: str, found: Tensor, wanted: Tensor, overflows: int | Tensor) -> None:
+        """Compare two checksums of the input of the layer called `name`; `overflows`: the count before it ran.
+
+        Since then no value may have left the range, else a difference is no surprise. Raises `InexactReconstruction`
+        on the CPU; elsewhere the difference is kept for `check`.
+        """
+        differs = ((found != wanted) & (found != NOT_FINITE) & (wanted != NOT_FINITE)).any()
+        differs &= torch.as_tensor(self.overflows == overflows, device=differs.device)
+        if differs.device.type != "cpu":
+            self._differences[name] = self._differences.get(name, differs) | differs
+        elif differs:
+            raise InexactReconstruction(_sentence(name))
+
+    def check(self) -> None:
+        """Raise `InexactReconstruction` if `compare` found a difference; waits for the device."""
+        for name, differs in self._differences.items():
+            if differs.item():
+                raise InexactReconstruction(_sentence(name))
+
+    def _multiples(self, x: Tensor, out: Tensor) -> Tensor:
+        """`x` in steps, rounded to the nearest whole number (to even between two), written to `out`; may be `x`."""
+        return torch.mul(x.to(out.dtype), 1 / self.step, out=out).round_()
+
+    def _count(self, y: Tensor) -> None:
+        limit = self.limit(y)
+        if y.device.type != "cpu":
+            self.overflows = self.overflows + (y.abs() >= limit).sum()
+            return
+        low, high = torch.aminmax(y)
+        if not max(-low.item(), high.item()) < limit:
+            self.overflows += int((y.abs() >= limit).sum())
+
+
+def _sentence(name: str) -> str:
+    return f"the reconstructed input of {name} is not the one of the forward pass"
+
+
+def _digits(x: Tensor) -> int:
+    if x.dtype not in DIGITS:
+        raise ValueError(f"Exact reconstruction needs a state in float32 or float64, not {x.dtype}.")
+    return DIGITS[x.dtype]
+
+
+def _scratch(like: Tensor) -> Tensor:
+    return torch.empty(min(CHUNK, like.numel()), dtype=like.dtype, device=like.device)
+
+
+def _shaped(scratch: Tensor, like: Tensor) -> Tensor:
+    return scratch[: like.numel()].view(like.shape)
+
+
+def _chunks(x: Tensor, y: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Views of the same values of `x`, which is dense, and of `y`, in the order of memory, CHUNK at a time."""
+    y = y.contiguous(memory_format=memory_format(x))
+    if not x.numel():
+        return
+    yield from zip(_in_memory(x).split(CHUNK), _in_memory(y).split(CHUNK), strict=True)
+
+
+def _in_memory(x: Tensor) -> Tensor:
+    """The values of a dense tensor as one row, in the order in which they lie in memory."""
+    return x.as_strided((x.numel(),), (1,))

@@ -1,0 +1,30 @@
+"""What exact reconstruction has to tell of a run: its grid, and how many values left the grid's range."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import nn
+
+from bench.reversible import ReversibleSequential
+
+
+def exactness(model: nn.Module) -> dict[str, Any] | None:
+    """`grid_bits` (k of the grid's step 2^-k) and `overflows` (values beyond its range); None without such a grid.
+
+    The activations behind an overflow were restored up to rounding, as in noisy reconstruction.
+    """
+    for sequence in _exact(model):
+        return {"grid_bits": sequence.grid.bits, "overflows": int(sequence.grid.overflows)}
+    return None
+
+
+def check_exactness(model: nn.Module) -> None:
+    """Raise `InexactReconstruction` if a checksum differed on a device that is not waited for in every step."""
+    for sequence in _exact(model):
+        sequence.grid.check()
+
+
+def _exact(model: nn.Module) -> Iterator[ReversibleSequential]:
+    for module in model.modules():
+        if isinstance(module, ReversibleSequential) and module.reconstruction == "exact":
+            yield module

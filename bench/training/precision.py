@@ -1,0 +1,20 @@
+"""Number formats of training. Parameters, their gradients, the optimizer and the reversible streams are float32 in all.
+
+float32  everything
+tf32     on a GPU, convolutions and matrix products round their inputs to TF32 (10 bits of the fraction)
+mixed    autocast: convolutions and matrix products take bfloat16 (7 bits), those of coupling functions among them; what
+         they give is added to float32 streams, and batch normalisation counts its statistics in float32
+"""
+
+import contextlib
+
+import torch
+
+from bench.training.recipe import Recipe
+
+
+def computing(recipe: Recipe, device: torch.device) -> contextlib.AbstractContextManager[None]:
+    """The context that a network is called in, in training and in evaluation (TF32 is a switch of `settings`)."""
+    if recipe.precision != "mixed":
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)

@@ -1,0 +1,115 @@
+"""`python -m bench search`: try settings of the recipe on held-out training images, and keep the record of it."""
+
+import argparse
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bench.errors import InputError
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("--config", type=Path, required=True, help="configuration, such as config/cpu.yaml")
+    parser.add_argument("--architecture", required=True, help="one of the configuration's architectures")
+    parser.add_argument("--reconstruction", default="ideal", help="ideal or noisy (default: ideal)")
+    parser.add_argument(
+        "--try",
+        dest="tried",
+        action="append",
+        required=True,
+        metavar="KEY=V1,V2,...",
+        help="values of a recipe's setting (peak_learning_rate=0.1,0.2) or of an architecture's option "
+        "(options.gain=0.5,1); given several times, every combination is tried",
+    )
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[1], help="a run each for every combination (default: 1)"
+    )
+    parser.add_argument("--validation-images", type=int, default=5000, help="training images held out (default: 5000)")
+    parser.add_argument("--device", help="a device of the configuration (default: its first), or cpu, cuda or auto")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="folder for search.json and the runs behind it"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run what is not there yet, print the trials in order of accuracy, and write the record."""
+    # Here, so that `--help` need not wait for torch.
+    from bench import configuration, provenance
+    from bench.records import write_record
+    from bench.training.device import device_entry, torch_device
+    from bench.training.lease import gpu_lease
+    from bench.training.search import changed, combinations, search
+
+    config = configuration.load(arguments.config)
+    tried = combinations(dict(map(parsed, arguments.tried)))
+    kind = device_entry(config, arguments.device)["device"]
+
+    def trial(settings: dict[str, Any], seed: int) -> dict[str, Any]:
+        own = changed(config, arguments.architecture, settings, arguments.validation_images)
+        return trained(own, arguments, seed, arguments.output / "runs" / f"{name_of(settings)}-seed{seed}", lease)
+
+    with gpu_lease(kind) as lease:
+        trials = search(tried, arguments.seeds, trial)
+    record = {
+        "kind": "search",
+        "schema": 1,
+        "settings": {
+            "scale": config["scale"],
+            "architecture": arguments.architecture,
+            "reconstruction": arguments.reconstruction,
+            "data": {**config["data"], "validation_images": arguments.validation_images},
+            "training": config["training"],
+            "budget": config["budget"],
+            "seeds": arguments.seeds,
+        },
+        "evaluated_on": "validation",
+        "tried": tried,
+        "trials": [each.entry() for each in trials],
+        "chosen": trials[0].settings,
+        "hardware": provenance.hardware(torch_device(kind)),
+        "versions": provenance.versions(),
+        "git": provenance.git(),
+        "digest": {"code": provenance.code_digest()},
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    write_record(arguments.output / "search.json", record)
+    for each in trials:
+        words = ", ".join(f"{key}={value}" for key, value in each.settings.items())
+        print(
+            f"{100 * each.score:.2f} % of {arguments.validation_images} held-out images, {each.seconds:.0f} s: {words}"
+        )
+    return 0
+
+
+def trained(
+    config: dict[str, Any], arguments: argparse.Namespace, seed: int, folder: Path, lease: Any
+) -> dict[str, Any]:
+    """The record of one run, from its folder where it is of these settings and this code, else trained now."""
+    from bench.records import read_record
+    from bench.training.run import TrainingRun
+
+    run = TrainingRun(
+        config, arguments.architecture, arguments.reconstruction, seed, folder, arguments.device, lease=lease
+    )
+    place = folder / "record.json"
+    if place.exists() and (record := read_record(place))["digest"]["key"] == run.digest["key"]:
+        return record
+    return read_record(run.execute(resume=True))
+
+
+def parsed(text: str) -> tuple[str, list[Any]]:
+    """`key=1,2` as (key, [1, 2]); values are read as YAML."""
+    key, equals, values = text.partition("=")
+    if not (key and equals and values):
+        raise InputError(f"--try {text} is not KEY=V1,V2,...; give values of one setting.")
+    return key.strip(), [yaml.safe_load(value) for value in values.split(",")]
+
+
+def name_of(settings: dict[str, Any]) -> str:
+    """A folder's name for a combination of settings."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
