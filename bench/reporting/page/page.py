@@ -92,7 +92,7 @@ def _curves(runs: pd.DataFrame, target: float) -> list[dict[str, Any]]:
     for names, group in runs.groupby(GROUP, sort=False):
         records = [record for path in group["path"] if (record := _history(Path(path)))]
         if records:
-            accuracy = panel(lines(records, "test_accuracy", 100), "test accuracy, %", 100, 100 * target)
+            accuracy = panel(lines(records, "accuracy", 100), "accuracy, %", 100, 100 * target)
             drawn.append(
                 {"title": ", ".join(names), "panels": [accuracy, panel(lines(records, "loss"), "training loss")]}
             )
@@ -103,7 +103,9 @@ def _history(path: Path) -> dict[str, Any] | None:
     """The record at `path` if it has a history that can be drawn."""
     try:
         record = read_record(path)
-        drawable = all({"epoch", "test_accuracy", "loss"} <= set(entry) for entry in record["history"])
-    except (InputError, KeyError, TypeError):
+        for entry in record["history"]:
+            entry["accuracy"] = entry.get("test_accuracy", entry.get("validation_accuracy"))
+        drawable = all({"epoch", "loss"} <= set(entry) for entry in record["history"])
+    except (InputError, KeyError, TypeError, AttributeError):
         return None
     return record if drawable and record["history"] else None
