@@ -18,10 +18,12 @@ GLOSSARY = {
     "Gap to ideal": "Accuracy of this reconstruction minus that of ideal, paired by seed, in percentage points.",
     "Paper": "What the paper's published version prints for CIFAR-10; never measured here.",
     "Device": "What was trained on. Emulated: under a memory cap, not on that card.",
-    "Status": "How the planned runs ended: ok (final accuracy at the target), below target, diverged, inexact, out of memory, timed out, "
+    "Status": "How the planned runs ended: ok (final accuracy at the target), below target, diverged, inexact, out of "
+    "memory, timed out, "
     "stale (made by other code or another configuration; left out), broken (unusable), not run.",
-    "Time to": "Data loading and training up to the first epoch at the target, evaluation left out; k of n runs got "
-    "there.",
+    "First at": "Data loading and training up to the first epoch at the target, evaluation left out: the median, and "
+    "how many of the runs got there.",
+    "Runs at": "How many runs were at the target at their end.",
     "Time of a run": "The same clock to the last weight update.",
     "Everything": "From the start of the process to its record, evaluation included.",
 }
