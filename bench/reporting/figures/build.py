@@ -45,12 +45,18 @@ def tables(single: Mapping[str, Any], swept: Mapping[str, Any]) -> dict[str, pd.
     }
 
 
-def build(single: Mapping[str, Any], swept: Mapping[str, Any], folder: Path) -> list[Path]:
-    """Write CSVs and figures into `folder`; returns their paths."""
+def write_csvs(single: Mapping[str, Any], swept: Mapping[str, Any], folder: Path) -> list[Path]:
+    """Write every CSV into `folder`; returns their paths."""
     paths = []
     for name, frame in tables(single, swept).items():
         paths.append(folder / f"{name}.csv")
         write_text(paths[-1], frame.to_csv(index=False, float_format="%.8g", lineterminator="\n"))
+    return paths
+
+
+def draw_figures(folder: Path) -> list[Path]:
+    """Draw every figure from the CSVs in `folder`, beside them; returns the figures' paths."""
+    paths = []
     for name, sources in FIGURES.items():
         paths += style.save(DRAW[name](*(pd.read_csv(folder / f"{source}.csv") for source in sources)), folder, name)
     return paths

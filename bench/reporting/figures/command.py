@@ -26,9 +26,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(f"{arguments.config} has no section numerics, hence no figures.")
     records = {name: _record(config, name, arguments) for name in numerics_targets(config)}
     # Here: matplotlib takes a second to load.
-    from bench.reporting.figures.build import build
+    from bench.reporting.figures.build import draw_figures, write_csvs
 
-    paths = build(records["layers"], records["sweeps"], arguments.output)
+    paths = write_csvs(records["layers"], records["sweeps"], arguments.output) + draw_figures(arguments.output)
     print(f"written: {', '.join(map(str, paths))}")
     return 0
 

@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from bench.reporting.figures.frames import FAILED
+
 CLOSE = 0.005  # accuracy within which noisy training counts as good as ideal
 OFF = 0.05  # relative error of a formula that counts as failure
 
@@ -12,15 +14,15 @@ def repair_limits(repairs: pd.DataFrame) -> pd.DataFrame:
     for repair, group in repairs[repairs["mode"] == "noisy"].groupby("repair", sort=False):
         by_depth = group.sort_values("units")
         good = (by_depth["gap_mean"] <= CLOSE + 1e-9).cumprod().astype(bool)
+        trains = (by_depth["gap_mean"] <= FAILED).cumprod().astype(bool)
         rows.append(
             {
                 "repair": repair,
                 "units_within_half_a_point": int(by_depth.loc[good, "units"].max()) if good.any() else 0,
+                "units_tried_first": int(by_depth["units"].min()),
                 "units_tried": int(by_depth["units"].max()),
                 "all_tried_hold": bool(good.all()),
-                "units_trained_at_all": int(by_depth.loc[by_depth["gap_mean"] <= 0.05, "units"].max())
-                if (by_depth["gap_mean"] <= 0.05).any()
-                else 0,
+                "units_within_five_points": int(by_depth.loc[trains, "units"].max()) if trains.any() else 0,
                 "snr_initial_db_at_smallest": by_depth["snr_initial_db"].iloc[0],
             }
         )

@@ -20,9 +20,16 @@ def repairs_figure(limits: pd.DataFrame) -> Figure:
         label="within 0.5 points",
     )
     axes.plot(
-        ordered["units_trained_at_all"], ordered["repair"], "D", color="black", markersize=4, label="within 5 points"
+        ordered["units_within_five_points"],
+        ordered["repair"],
+        "D",
+        color="black",
+        markersize=4,
+        label="within 5 points",
     )
     axes.plot(ordered["units_tried"], ordered["repair"], "|", color="black", markersize=12, label="deepest tried")
+    for row in limits[limits["units_within_half_a_point"] == 0].itertuples():
+        axes.annotate(f"not at {row.units_tried_first}, the first tried", (0.3, row.repair), va="center", fontsize=8)
     axes.axvline(PAPER_UNITS, color="#D55E00", linestyle="--", label="authors, last before the collapse")
     axes.set_xlabel("units of a noisy layer-wise network (conv-BN-activation)")
     axes.set_xlim(0, limits["units_tried"].max() + 1)

@@ -23,6 +23,9 @@ def sweep_figure(frame: pd.DataFrame) -> Figure:
     depth = f" at {slopes['depth'].iloc[0]:g} {'units' if architecture == 'layerwise' else 'blocks'}"
     axes[2].set_xlabel(DEPTH[architecture])
     axes[3].set(xscale="log", xlabel=f"negative slope n{depth}")
+    marked = sorted(slopes["slope"].unique())
+    axes[3].set_xticks(marked, [f"{slope:g}" for slope in marked], rotation=45 if len(marked) > 6 else 0)
+    axes[3].minorticks_off()
     axes[0].set_ylabel(SNR)
     axes[2].set(ylabel="test accuracy (%)", ylim=(0, 102))
     handles, labels = axes[2].get_legend_handles_labels()
@@ -51,7 +54,15 @@ def _accuracy(axes: Axes, frame: pd.DataFrame, x: str, chance: float) -> None:
         axes.errorbar(group[x], mean, spread, capsize=2, **look.line)
     lost = frame[frame["diverged"] > 0]
     if len(lost):
-        axes.plot(lost[x], 100 * lost["accuracy_mean"], "x", color="black", label="diverged, counted as chance")
+        axes.plot(
+            lost[x],
+            100 * lost["accuracy_mean"],
+            "x",
+            color="black",
+            markersize=9,
+            zorder=5,
+            label="diverged, counted as chance",
+        )
     axes.axhline(100 * chance, color="grey", linewidth=0.8, linestyle=":")
 
 
