@@ -22,7 +22,9 @@ How this reads the paper where it can be read in two ways, and what theory leave
   input (behind the last block; RevNet's stem); what a head needs to pool backwards; slices of convolutions and
   poolings, which do not grow with the batch once it is larger than a slice; workspaces of kernels, cuDNN's above all;
   and copies that autograd makes necessary: the gradient that enters a run of invertible layers from an ordinary one
-  is held by autograd while the run overwrites a copy of it. Measured peaks have them all.
+  is held by autograd while the run overwrites a copy of it. Measured peaks have them all. A checkpointed block has two
+  maps more than theory when its backward pass begins: its recomputed output, and that output's gradient twice (before
+  and after the activation).
 """
 
 from collections.abc import Iterable
