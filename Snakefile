@@ -2,6 +2,7 @@
 #
 #   snakemake --cores 1            all of a scale: training runs, measurements, tables
 #   snakemake --cores 1 tables     the tables again, from the records that exist; nothing is trained
+#   snakemake --cores 1 report     the report (and whatever it needs), paper_tables/<scale>/report.html
 #   snakemake --cores 1 figures    the figures on numerical noise, and the experiments that they are drawn from
 #   snakemake -n                   the plan and the estimate; nothing is run
 #   ... --config scale=smoke       another scale than the one that suits this machine
@@ -58,9 +59,11 @@ localrules:
 
 rule all:
     input:
-        expand("<tables>/{table}.{suffix}", table=["table1", "table2", "claims"], suffix=["md", "csv", "tex"]),
-        expand("<tables>/figures/{file}", file=FIGURE_FILES if experiments else []),
-        expand("<tables>/figures/{name}.{suffix}", name=timeline_names(settings), suffix=["png", "pdf"]),
+        tables=expand("<tables>/{table}.{suffix}", table=["table1", "table2"], suffix=["md", "csv", "tex"]),
+        figures=expand("<tables>/figures/{file}", file=FIGURE_FILES if experiments else []),
+        timelines=expand("<tables>/figures/{name}.{suffix}", name=timeline_names(settings), suffix=["png", "pdf"]),
+        claims=expand("<tables>/claims.{suffix}", suffix=["md", "csv", "tex"]),
+        report="<tables>/report.html",
 
 
 # One process a run. A failed run (out of memory, diverged) is a record with a status, and no failure here. What a killed
@@ -185,7 +188,7 @@ rule collect:
         records=[job.record.as_posix() for job in jobs if job.kind != "numerics"],
         code=sorted(path.as_posix() for path in Path("bench/reporting").glob("*.py")),
     output:
-        expand("<tables>/{table}.{suffix}", table=["table1", "table2"], suffix=["md", "csv", "tex"]),
+        rules.all.input.tables,
     log:
         "<results>/logs/collect.log",
     conda:
@@ -202,9 +205,9 @@ rule collect:
 # What the draft leaves open. Records at its own shapes and of the whole data set are made by hand (docs/memory.md).
 rule claims:
     input:
-        rules.collect.output,
+        rules.all.input.tables,
     output:
-        expand("<tables>/claims.{suffix}", suffix=["md", "csv", "tex"]),
+        rules.all.input.claims,
     log:
         "<results>/logs/claims.log",
     conda:
@@ -216,6 +219,28 @@ rule claims:
     shell:
         "python -m bench claims --config {params.config} --results {params.results}"
         " --output {params.folder} > {log} 2>&1"
+
+
+# One HTML file with all of it, for a browser; it needs no network.
+rule report:
+    input:
+        rules.all.input.tables,
+        rules.all.input.figures,
+        rules.all.input.timelines,
+        code=sorted(path.as_posix() for path in Path("bench/reporting/page").iterdir() if path.is_file()),
+    output:
+        report=rules.all.input.report,
+    log:
+        "<results>/logs/report.log",
+    conda:
+        "envs/bench.yaml"
+    params:
+        config=choice.path,
+        results=RESULTS / choice.scale,
+        folder=subpath(output.report, parent=True),
+    shell:
+        "python -m bench report --config {params.config} --results {params.results}"
+        " --tables {params.folder} --output {output.report} > {log} 2>&1"
 
 
 # The tables of whatever records there are. With neither input nor output, this runs whenever asked for, and nothing else does.

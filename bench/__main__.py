@@ -22,6 +22,8 @@ STEPS = {
     "measure": ("bench.memory.measure_command", "all of `memory` and `steps` of an architecture in one process"),
     "tables": ("bench.reporting.command", "collect records into Table 1 and Table 2"),
     "figures": ("bench.reporting.figures.command", "draw the figures on noise, each beside its CSV"),
+    "report": ("bench.reporting.page.command", "write one HTML file with tables, figures, curves and provenance"),
+    "show": ("bench.show", "print a record for a reader"),
     "plan": ("bench.plan_command", "print what a scale runs, on what, and an estimate of the time"),
 }
 
