@@ -1,10 +1,15 @@
 """Command line: `python -m bench <step> ...`. Every step of the workflow can be run by hand."""
 
 import argparse
+import errno
 import importlib
 import sys
 
 from bench.errors import InputError
+
+# Errors of a disk that is full, over quota, or not to be written to.
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+REMEDY = "free some space or choose a folder that can be written, and start again: finished work is kept"
 
 # step -> (module with `configure(parser)` and `run(arguments) -> int`, what the step does)
 STEPS = {
@@ -43,6 +48,12 @@ def main(arguments: list[str] | None = None) -> int:
         return importlib.import_module(STEPS[parsed.step][0]).run(parsed)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        # A fault of the program shows its traceback; a disk that cannot be written is the machine's.
+        if error.errno not in UNWRITABLE:
+            raise
+        print(f"error: {error.filename or 'a file'} cannot be written ({error.strerror}); {REMEDY}.", file=sys.stderr)
         return 2
 
 

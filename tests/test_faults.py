@@ -3,10 +3,12 @@
 import errno
 import json
 import os
+import signal
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from bench import records
 from bench.__main__ import main
@@ -97,3 +99,64 @@ def test_a_record_is_shown_with_its_units(tmp_path: Path, capsys: pytest.Capture
 def test_a_missing_record_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert main(["show", str(tmp_path / "absent.json")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+TINY = {
+    "scale": "tiny",
+    "data": {"name": "digits", "train_images": 100, "test_images": 50, "image_size": 9},
+    "budget": 6000,
+    "architectures": {"resnet18": {"reconstructions": ["ideal"], "depths": [1, 1], "initial_channels": 4}},
+    "seeds": [1],
+    "training": {"epochs": 2, "batch_size": 20, "peak_learning_rate": 0.1},
+    "memory": {"batch_sizes": [2, 4]},
+    "steps": {"batch_size": 4},
+    "threads": 1,
+}
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> list[str]:
+    """Words of a short run, in a folder whose name has spaces and letters beyond ASCII."""
+    folder = tmp_path / "Ergebnisse größer 結果"
+    folder.mkdir()
+    config = folder / "tiny.yaml"
+    config.write_text(yaml.safe_dump(TINY))
+    words = ["train", "--config", str(config), "--architecture", "resnet18", "--seed", "1", "--device", "cpu"]
+    return [*words, "--output", str(folder / "run"), "--resume"]
+
+
+def test_a_run_out_of_time_is_a_record_and_goes_on_from_its_checkpoint(
+    tiny: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, folder = Path(tiny[2]), Path(tiny[-2])
+    whole = Checkpoint.save
+
+    def save_and_ring(self: Checkpoint, state: dict) -> None:
+        whole(self, state)
+        signal.raise_signal(signal.SIGALRM)  # the time is over at this very moment, however fast the machine is
+
+    config.write_text(yaml.safe_dump({**TINY, "time_limit_s": 600}))
+    monkeypatch.setattr(Checkpoint, "save", save_and_ring)
+    assert main(tiny) == 0
+    record = read_record(folder / "record.json")
+    assert record["outcome"]["status"] == "timed-out" and len(record["history"]) == 1
+    key = record["digest"]["key"]
+    monkeypatch.undo()
+    config.write_text(yaml.safe_dump(TINY))
+    (folder / "record.json").unlink()
+    assert main(tiny) == 0
+    record = read_record(folder / "record.json")
+    assert record["resumed"] == 1 and len(record["history"]) == 2 and record["digest"]["key"] == key
+    assert [path.name for path in folder.iterdir()] == ["record.json"]
+
+
+def test_a_folder_that_cannot_be_written_is_told(
+    tiny: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), tiny[-2])
+
+    monkeypatch.setattr(Path, "mkdir", refuse)  # injected: root may write where others may not
+    assert main(tiny) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "Read-only file system" in error
