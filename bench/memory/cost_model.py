@@ -21,7 +21,8 @@ How this reads the paper where it can be read in two ways, and what theory leave
 - In neither: buffers, labels, batch norm's two numbers a channel; outputs of activation functions that are no layer's
   input (behind the last block; RevNet's stem); what a head needs to pool backwards; slices of convolutions and
   poolings, which do not grow with the batch once it is larger than a slice; workspaces of kernels, cuDNN's above all.
-  Measured peaks have them all.
+  Measured peaks have them all. A checkpointed block has two maps more than theory when its backward pass begins: its
+  recomputed output, and that output's gradient twice (before and after the activation).
 """
 
 from collections.abc import Iterable

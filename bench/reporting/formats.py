@@ -50,7 +50,7 @@ class Table:
         return min(tops.index(head) for head in _FIRST_NUMBER if head in tops)
 
 
-_FIRST_NUMBER = ("Parameters", "Accuracy")
+_FIRST_NUMBER = ("Parameters", "Accuracy", "Theory")
 
 
 def markdown_table(table: Table) -> str:

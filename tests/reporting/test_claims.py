@@ -1,0 +1,68 @@
+"""The claims table: theory of the paper's shapes, our records where there are any, and what was published."""
+
+import pandas as pd
+import pytest
+
+from bench.errors import InputError
+from bench.records import write_record
+from bench.reporting import claims
+from bench.reporting.formats import to_csv, to_latex, to_markdown
+from bench.reporting.records_frame import COLUMNS
+
+THEORY = {"parameters": 5.0, "bytes_per_pixel": 384.0, "batch_bytes": 2e8, "step_bytes": 3e8, "weights_bytes": 20.0}
+
+
+@pytest.fixture(autouse=True)
+def known_theory(monkeypatch):
+    monkeypatch.setattr(claims, "theory", lambda name: THEORY)
+
+
+def table(results, capped=None, runs=None):
+    return claims.claims_table("tiny", results, pd.DataFrame(columns=list(COLUMNS)) if runs is None else runs, capped)
+
+
+def value(frame: pd.DataFrame, claim: str, column: str):
+    return frame.loc[frame["claim"] == claim, column].item()
+
+
+def test_without_records_theory_and_published_stand_and_the_rest_was_not_run(tmp_path):
+    made = table(tmp_path)
+    assert made.frame["measured"].isna().all()
+    assert set(made.display[("Measured", "")]) == {claims.NOT_RUN}
+    assert value(made.frame, "hybrid: memory", "published") == 352
+    assert value(made.frame, "hybrid: memory", "theory") == 384
+    assert value(made.frame, "proposed model: accuracy", "published") == pytest.approx(93.3)
+    for text in (to_markdown(made), to_latex(made), to_csv(made)):
+        assert "10c" in text
+
+
+def test_records_fill_their_rows_alone(tmp_path):
+    peaks = [{"categories": {"weights": 40}}]
+    network = {"bytes_per_pixel": 400.0, "extrapolated_peak_bytes": 2.5e8, "peaks": peaks}
+    record = {"kind": "paper-shapes", "networks": {"hybrid": network}, "hardware": {"device": "a machine"}}
+    write_record(tmp_path / claims.SHAPES_RECORD, record)
+    made = table(tmp_path)
+    assert value(made.frame, "hybrid: memory", "measured") == 400
+    assert value(made.frame, "hybrid: batch of 512 at 32x32", "measured") == 0.25
+    assert "extrapolated" in value(made.frame, "hybrid: batch of 512 at 32x32", "basis")
+    assert made.frame["measured"].notna().sum() == 2
+    assert "a machine" in made.caption
+
+
+def test_a_whole_batch_that_did_not_fit_has_no_number(tmp_path):
+    settings = {"data": "digits", "image_size": 32, "architecture": "hybrid", "initial_channels": 8}
+    record = {"kind": "train", "settings": settings, "data": {"sizes": [1437, 360]}}
+    record |= {"peak_memory": {"process_resident_bytes": 2_000_000_000}}
+    claim = "all training images in one batch"
+    for status, expected in (("below-target", 2.0), ("out-of-memory", None)):
+        write_record(tmp_path / claims.WHOLE_BATCH_RECORD, {**record, "outcome": {"status": status}})
+        frame = table(tmp_path).frame
+        found = value(frame, claim, "measured")
+        assert found == expected or (expected is None and pd.isna(found))
+        assert "1,437 images" in value(frame, claim, "basis")
+
+
+def test_a_record_of_another_kind_is_refused(tmp_path):
+    write_record(tmp_path / claims.SHAPES_RECORD, {"kind": "memory"})
+    with pytest.raises(InputError, match="is of kind 'memory'"):
+        table(tmp_path)
