@@ -16,7 +16,9 @@ from snakemake.exceptions import WorkflowError
 from bench.announcement import RESULTS, announce
 from bench.errors import InputError
 from bench.jobs import planned_jobs
+from bench.plan import timeline_key
 from bench.reporting.figures.names import FIGURE_FILES
+from bench.reporting.timelines.names import timeline_names
 from bench.scales import choose, configuration_of
 
 if set(config) - {"scale"}:
@@ -59,6 +61,7 @@ rule all:
     input:
         tables=expand("<tables>/{table}.{suffix}", table=["table1", "table2"], suffix=["md", "csv", "tex"]),
         figures=expand("<tables>/figures/{file}", file=FIGURE_FILES if experiments else []),
+        timelines=expand("<tables>/figures/{name}.{suffix}", name=timeline_names(settings), suffix=["png", "pdf"]),
         report="<tables>/report.html",
 
 
@@ -145,6 +148,39 @@ rule figures:
         " --output {params.folder} > {log} 2>&1"
 
 
+rule timeline:
+    output:
+        record=ensure("<results>/timeline.json", non_empty=True),
+    log:
+        "<results>/logs/timeline.log",
+    conda:
+        "envs/bench.yaml"
+    resources:
+        gpu=1,
+    params:
+        config=choice.path,
+        key=timeline_key(settings),
+    shell:
+        "python -m bench timeline --config {params.config} --output {output.record} > {log} 2>&1"
+
+
+rule timeline_figures:
+    input:
+        record=rules.timeline.output.record,
+        code=sorted(path.as_posix() for path in Path("bench/reporting/timelines").glob("*.py")),
+    output:
+        expand("<tables>/figures/{name}.{suffix}", name=timeline_names(settings), suffix=["png", "pdf"]),
+    log:
+        "<results>/logs/timeline-figures.log",
+    conda:
+        "envs/bench.yaml"
+    params:
+        results=RESULTS / choice.scale,
+        folder=subpath(output[0], parent=True),
+    shell:
+        "python -m bench timeline-figures --results {params.results} --output {params.folder} > {log} 2>&1"
+
+
 # The tables of a whole scale: every record is made first.
 rule collect:
     input:
@@ -170,6 +206,7 @@ rule report:
     input:
         rules.all.input.tables,
         rules.all.input.figures,
+        rules.all.input.timelines,
         code=sorted(path.as_posix() for path in Path("bench/reporting/page").iterdir() if path.is_file()),
     output:
         report=rules.all.input.report,
