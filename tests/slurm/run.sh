@@ -14,6 +14,7 @@ pids=()
 finish() {
     for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
     wait 2>/dev/null || true
+    [ "$(readlink /etc/slurm/slurm.conf)" = "$state/slurm.conf" ] && rm /etc/slurm/slurm.conf
     rm -rf "$state"
 }
 trap finish EXIT
@@ -28,7 +29,10 @@ munged --foreground --force --key-file="$state/munge.key" --socket="$state/munge
 pids+=($!)
 sed -e "s|@HOST@|$(hostname -s)|; s|@STATE@|$state|; s|@CPUS@|$(nproc --all)|" \
     -e "s|@MEMORY@|$(awk '/MemTotal/ {print int($2 / 1024 * 0.9)}' /proc/meminfo)|" tests/slurm/slurm.conf >"$state/slurm.conf"
-export SLURM_CONF=$state/slurm.conf
+# Where Slurm looks by itself: a job's environment has no SLURM_CONF, since the plugin clears such variables.
+[ ! -e /etc/slurm/slurm.conf ] || { echo "error: /etc/slurm/slurm.conf exists: this machine has a Slurm of its own; run the test elsewhere" >&2; exit 1; }
+mkdir -p /etc/slurm
+ln -sf "$state/slurm.conf" /etc/slurm/slurm.conf
 until [ -S "$state/munge.socket" ]; do sleep 0.2; done
 slurmctld -D >"$state/out" 2>&1 &
 pids+=($!)
