@@ -14,6 +14,7 @@ pids=()
 finish() {
     for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
     wait 2>/dev/null || true
+    [ "$(readlink /etc/slurm/slurm.conf)" = "$state/slurm.conf" ] && rm /etc/slurm/slurm.conf
     rm -rf "$state"
 }
 trap finish EXIT
@@ -26,9 +27,12 @@ chmod 400 "$state/munge.key"
 munged --foreground --force --key-file="$state/munge.key" --socket="$state/munge.socket" --pid-file="$state/munge/pid" \
     --log-file="$state/munge/log" --seed-file="$state/munge/seed" >"$state/munge/out" 2>&1 &
 pids+=($!)
-sed -e "s|@HOST@|$(hostname -s)|; s|@STATE@|$state|; s|@CPUS@|$(nproc)|" \
+sed -e "s|@HOST@|$(hostname -s)|; s|@STATE@|$state|; s|@CPUS@|$(nproc --all)|" \
     -e "s|@MEMORY@|$(awk '/MemTotal/ {print int($2 / 1024 * 0.9)}' /proc/meminfo)|" tests/slurm/slurm.conf >"$state/slurm.conf"
-export SLURM_CONF=$state/slurm.conf
+# Where Slurm looks by itself: a job's environment has no SLURM_CONF, since the plugin clears such variables.
+[ ! -e /etc/slurm/slurm.conf ] || { echo "error: /etc/slurm/slurm.conf exists: this machine has a Slurm of its own; run the test elsewhere" >&2; exit 1; }
+mkdir -p /etc/slurm
+ln -sf "$state/slurm.conf" /etc/slurm/slurm.conf
 until [ -S "$state/munge.socket" ]; do sleep 0.2; done
 slurmctld -D >"$state/out" 2>&1 &
 pids+=($!)
@@ -45,7 +49,10 @@ rm -rf results/smoke paper_tables/smoke
 # No GPU here: gpu=0 asks for none. Small networks: a core and 2 GB a job.
 SCALE=smoke "$python" -m snakemake --workflow-profile profiles/slurm --jobs 2 --latency-wait 5 \
     --default-resources slurm_account=test slurm_partition=test mem_mb=2000 runtime=20 cpus_per_task=1 \
-    --slurm-init-seconds-before-status-checks 5 --resources gpu=0 timing=2 ${ARGS:-}
+    --slurm-init-seconds-before-status-checks 5 --slurm-status-command squeue --resources gpu=0 timing=2 ${ARGS:-} &
+# In the background, so that it ends with this script, however that ends.
+pids+=($!)
+wait $!
 test -s paper_tables/smoke/table1.md
 test -s paper_tables/smoke/table2.md
 echo "jobs that Slurm ran: $(grep -c 'JobId=.* Allocate\|sched: Allocate' "$state/slurmctld.log")"
