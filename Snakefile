@@ -2,6 +2,7 @@
 #
 #   snakemake --cores 1            all of a scale: training runs, measurements, tables
 #   snakemake --cores 1 tables     the tables again, from the records that exist; nothing is trained
+#   snakemake --cores 1 figures    the figures on numerical noise, and the experiments that they are drawn from
 #   snakemake -n                   the plan and the estimate; nothing is run
 #   ... --config scale=smoke       another scale than the one that suits this machine
 
@@ -14,6 +15,7 @@ from snakemake.exceptions import WorkflowError
 from bench.announcement import RESULTS, announce
 from bench.errors import InputError
 from bench.jobs import planned_jobs
+from bench.reporting.figures.names import FIGURE_FILES
 from bench.scales import choose, configuration_of
 
 if set(config) - {"scale"}:
@@ -30,8 +32,9 @@ jobs = planned_jobs(settings, RESULTS / choice.scale)
 trainings = {job.name: job for job in jobs if job.kind == "train"}
 measurements = {}
 for job in jobs:
-    if job.kind != "train":
+    if job.kind in ("memory", "steps"):
         measurements.setdefault(job.architecture, []).append(job)
+experiments = {job.name: job for job in jobs if job.kind == "numerics"}
 # Steps run in the interpreter that runs Snakemake, or in the environment that Snakemake makes for them. Said here and not
 # as a parameter of the rules: an environment that moved must not make every record anew.
 if not workflow.deployment_settings.deployment_method:
@@ -54,6 +57,7 @@ localrules:
 rule all:
     input:
         expand("<tables>/{table}.{suffix}", table=["table1", "table2"], suffix=["md", "csv", "tex"]),
+        expand("<tables>/figures/{file}", file=FIGURE_FILES if experiments else []),
 
 
 # One process a run. A failed run (out of memory, diverged) is a record with a status, and no failure here. What a killed
@@ -101,13 +105,51 @@ for architecture, records in measurements.items():
             "python -m bench measure --config {params.config} {params.run} --output {params.folder} > {log} 2>&1"
 
 
+# Experiments on numerical noise. Trainings of the sweeps that are done are kept beside the record, as no output: an
+# experiment that was stopped goes on, and one that grew trains what is new.
+rule numerics:
+    output:
+        record=ensure("<results>/numerics/{name}.json", non_empty=True),
+    log:
+        "<results>/logs/numerics-{name}.log",
+    conda:
+        "envs/bench.yaml"
+    resources:
+        gpu=1,
+    params:
+        config=choice.path,
+        key=lambda wildcards: experiments[wildcards.name].key,
+        run=lambda wildcards: experiments[wildcards.name].arguments,
+    shell:
+        "python -m bench numerics --config {params.config} {params.run} --output {output.record} > {log} 2>&1"
+
+
+rule figures:
+    input:
+        records=[job.record.as_posix() for job in experiments.values()],
+        code=sorted(path.as_posix() for path in Path("bench/reporting/figures").glob("*.py")),
+    output:
+        expand("<tables>/figures/{file}", file=FIGURE_FILES),
+    log:
+        "<results>/logs/figures.log",
+    conda:
+        "envs/bench.yaml"
+    params:
+        config=choice.path,
+        results=RESULTS / choice.scale,
+        folder=subpath(output[0], parent=True),
+    shell:
+        "python -m bench figures --config {params.config} --results {params.results}"
+        " --output {params.folder} > {log} 2>&1"
+
+
 # The tables of a whole scale: every record is made first.
 rule collect:
     input:
-        records=[job.record.as_posix() for job in jobs],
+        records=[job.record.as_posix() for job in jobs if job.kind != "numerics"],
         code=sorted(path.as_posix() for path in Path("bench/reporting").glob("*.py")),
     output:
-        rules.all.input,
+        expand("<tables>/{table}.{suffix}", table=["table1", "table2"], suffix=["md", "csv", "tex"]),
     log:
         "<results>/logs/collect.log",
     conda:

@@ -13,8 +13,10 @@ STEPS = {
     "search": ("bench.training.search_command", "try recipes on training images held out, and keep the record"),
     "memory": ("bench.memory.command", "measure the peak memory of one training step, beside the theory"),
     "steps": ("bench.memory.steps_command", "time a training step of an architecture in each reconstruction, paired"),
+    "numerics": ("bench.numerics.command", "measure numerical noise, and what it does to accuracy"),
     "measure": ("bench.memory.measure_command", "all of `memory` and `steps` of an architecture in one process"),
     "tables": ("bench.reporting.command", "collect records into Table 1 and Table 2"),
+    "figures": ("bench.reporting.figures.command", "draw the figures on noise, each beside its CSV"),
     "plan": ("bench.plan_command", "print what a scale runs, on what, and an estimate of the time"),
 }
 

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from bench.estimate import Estimator
 
 RESULTS = Path("results")
-KINDS = {"train": "training runs", "memory": "memory measurements", "steps": "step timings"}
+KINDS = {
+    "train": "training runs",
+    "memory": "memory measurements",
+    "steps": "step timings",
+    "numerics": "experiments on noise",
+}
 
 
 def announce(choice: Choice, configuration: Configuration) -> None:

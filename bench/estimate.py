@@ -19,6 +19,7 @@ from torch.utils.flop_counter import flop_registry
 from bench.configuration import Configuration
 from bench.errors import InputError
 from bench.jobs import Job
+from bench.numerics.expected_time import expected_seconds
 from bench.plan import device_entry
 from bench.provenance import hardware
 from bench.records import read_record
@@ -55,6 +56,8 @@ class Estimator:
 
     def seconds(self, job: Job) -> float:
         """Estimated seconds of one job, its start included."""
+        if job.kind == "numerics":
+            return START_S + expected_seconds(self.configuration, job.name, torch_device(job.device).type)
         kind, images = torch_device(job.device).type, self._images(job)
         return START_S + sum(
             images * self._operations(job.architecture, each) / self._rate((kind, job.architecture, each))

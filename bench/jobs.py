@@ -13,7 +13,7 @@ from bench.records import read_record
 class Job:
     """One process that writes one record."""
 
-    kind: str  # "train", "memory" or "steps"
+    kind: str  # "train", "memory", "steps" or "numerics"
     name: str
     architecture: str
     reconstructions: tuple[str, ...]
@@ -25,6 +25,8 @@ class Job:
     @property
     def arguments(self) -> str:
         """What tells this job from the others of its kind, as arguments of `python -m bench <kind>`."""
+        if self.kind == "numerics":
+            return f"--experiment {self.name} --device {self.device}"
         words = f"--architecture {self.architecture}"
         if self.kind != "steps":
             words += f" --reconstruction {self.reconstructions[0]}"
@@ -45,7 +47,7 @@ class Job:
 
 
 def planned_jobs(configuration: Configuration, results: Path) -> list[Job]:
-    """The training runs, memory measurements and step timings whose records are the folder `results`."""
+    """The training runs, measurements and experiments on noise whose records are the folder `results`."""
     first = configuration["devices"][0]["device"]
     jobs = []
     for run in plan.planned_runs(configuration):
@@ -63,4 +65,7 @@ def planned_jobs(configuration: Configuration, results: Path) -> list[Job]:
         key = plan.steps_key(configuration, architecture)
         record = results / "steps" / f"{architecture}.json"
         jobs.append(Job("steps", architecture, architecture, reconstructions, record, key, first))
+    for experiment in plan.numerics_targets(configuration):
+        key = plan.numerics_key(configuration, experiment)
+        jobs.append(Job("numerics", experiment, "", (), results / "numerics" / f"{experiment}.json", key, first))
     return jobs

@@ -99,6 +99,33 @@ def steps_key(configuration: Configuration, architecture: str) -> str:
     )
 
 
+def numerics_targets(configuration: Configuration) -> list[str]:
+    """The experiments on numerical noise; none where the configuration has no section `numerics`."""
+    return ["layers", "sweeps"] if configuration["numerics"] else []
+
+
+def numerics_key(configuration: Configuration, experiment: str) -> str:
+    """Key of an experiment's record."""
+    numerics = configuration["numerics"]
+    if experiment == "layers":
+        numerics = {key: numerics[key] for key in ("seeds", "layer_points")}
+    return _digest("numerics", configuration, experiment=experiment, numerics=numerics)
+
+
+def point_key(configuration: Configuration, point: dict[str, Any]) -> str:
+    """Key of the record of one training run of a sweep: of itself, not of the sweep's other points."""
+    numerics = configuration["numerics"]
+    shared = {key: numerics[key] for key in ("data", "training", "initial_channels")}
+    return _digest("numerics", configuration, point=point, numerics=shared)
+
+
+def _digest(kind: str, configuration: Configuration, **parts: Any) -> str:
+    """Digest of the code that a record of `kind` depends on and of what it was asked for (JSON values)."""
+    shared = {key: configuration[key] for key in ("classes", "in_channels", "threads")}
+    text = json.dumps([code_digest(kind), shared, parts], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
 def _key(kind: str, configuration: Configuration, architecture: str, **parts: Any) -> str:
     """Digest of the code that a record of `kind` depends on, the network and what else matters (JSON values)."""
     entry = configuration["architectures"][architecture]

@@ -22,6 +22,7 @@ CODE = {
     "train": TRAINING_CODE,
     "memory": ("reversible", "architectures", "training", "memory"),
     "steps": ("reversible", "architectures", "training", "memory"),
+    "numerics": (*TRAINING_CODE, "numerics"),
 }
 GENERATED = ("results", "paper_tables")  # changed by every run: they do not make the code another
 

@@ -5,9 +5,8 @@ from torch import nn
 from bench.architectures.layerwise import unit
 from bench.architectures.registry import register
 from bench.architectures.search import VolumePreserving
-from bench.architectures.trunk import head, pooling_layer, poolings, stage_channels, stem
+from bench.architectures.trunk import head, norm_layer, pooling_layer, poolings, stage_channels, stem
 from bench.reversible import (
-    InvertibleBatchNorm2d,
     InvertibleChain,
     InvertibleLeakyReLU,
     ReversibleBlock,
@@ -32,6 +31,7 @@ def hybrid(
     negative_slope: float = 0.2,
     gamma_eps: float = 0.1,
     gain: float = 0.5,
+    norm_inverse: str = "statistics",
     head_pooling: str = "max",
     logit_scale: float = 0.125,
     grid_bits: int | None = None,
@@ -47,10 +47,11 @@ def hybrid(
     channels = stage_channels(initial_channels, kinds)
 
     def chain(width: int) -> InvertibleChain:
-        return InvertibleChain(*(layer for _ in range(units) for layer in unit(width, negative_slope, gamma_eps, gain)))
+        told = (width, negative_slope, gamma_eps, gain, norm_inverse)
+        return InvertibleChain(*(layer for _ in range(units) for layer in unit(*told)))
 
     layers: list[nn.Module] = [stem(in_channels, initial_channels)]
-    layers += [InvertibleBatchNorm2d(initial_channels, gamma_eps=gamma_eps), InvertibleLeakyReLU(negative_slope, True)]
+    layers += [norm_layer(initial_channels, gamma_eps, norm_inverse), InvertibleLeakyReLU(negative_slope, True)]
     for stage, depth in enumerate(depths):
         if stage:
             layers.append(pooling_layer(kinds[stage - 1]))

@@ -4,9 +4,8 @@ from torch import nn
 
 from bench.architectures.registry import register
 from bench.architectures.search import VolumePreserving
-from bench.architectures.trunk import head, pooling_layer, poolings, stage_channels, stem
+from bench.architectures.trunk import head, norm_layer, pooling_layer, poolings, stage_channels, stem
 from bench.reversible import (
-    InvertibleBatchNorm2d,
     InvertibleConv2d,
     InvertibleLayer,
     InvertibleLeakyReLU,
@@ -30,6 +29,7 @@ def layerwise(
     negative_slope: float = 0.2,
     gamma_eps: float = 0.1,
     gain: float = 0.5,
+    norm_inverse: str = "statistics",
     head_pooling: str = "max",
     logit_scale: float = 0.125,
 ) -> nn.Module:
@@ -37,24 +37,28 @@ def layerwise(
 
     `depths[i]` units of convolution, batch norm and leaky ReLU at resolution i; `pooling[i]` ("channel" or "batch")
     before resolution i + 1. `gamma_eps` is eq. 23's eps_i, `gain` scales the convolutions' initialisation.
+    `norm_inverse`: batch norm restores its input from the stored "statistics", or, as in the authors' code, from its
+    "renormalised" output.
     """
     kinds = poolings(pooling, depths, "layerwise")
     channels = stage_channels(initial_channels, kinds)
     layers: list[nn.Module] = [stem(in_channels, initial_channels)]
-    layers += [InvertibleBatchNorm2d(initial_channels, gamma_eps=gamma_eps), InvertibleLeakyReLU(negative_slope, True)]
+    layers += [norm_layer(initial_channels, gamma_eps, norm_inverse), InvertibleLeakyReLU(negative_slope, True)]
     for stage, depth in enumerate(depths):
         if stage:
             layers.append(pooling_layer(kinds[stage - 1]))
         for _ in range(depth):
-            layers += unit(channels[stage], negative_slope, gamma_eps, gain)
+            layers += unit(channels[stage], negative_slope, gamma_eps, gain, norm_inverse)
     layers += head(channels[-1], classes, kinds, head_pooling, logit_scale)
     return ReversibleSequential(*layers, reconstruction=reconstruction)
 
 
-def unit(channels: int, negative_slope: float, gamma_eps: float, gain: float) -> list[InvertibleLayer]:
+def unit(
+    channels: int, negative_slope: float, gamma_eps: float, gain: float, norm_inverse: str
+) -> list[InvertibleLayer]:
     """Invertible convolution, batch normalisation and leaky ReLU."""
     return [
         InvertibleConv2d(channels, gain=gain),
-        InvertibleBatchNorm2d(channels, gamma_eps=gamma_eps),
+        norm_layer(channels, gamma_eps, norm_inverse),
         InvertibleLeakyReLU(negative_slope, inplace=True),
     ]

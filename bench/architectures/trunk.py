@@ -4,9 +4,18 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import InputError
-from bench.reversible import BatchPooling, ChannelPooling, GlobalPooling, InvertibleLayer
+from bench.reversible import (
+    BatchPooling,
+    ChannelPooling,
+    GlobalPooling,
+    InvertibleBatchNorm2d,
+    InvertibleLayer,
+    RenormalisedBatchNorm2d,
+)
 
 POOLINGS = {"channel": ChannelPooling, "batch": BatchPooling}
+# How batch norm restores its input: from its stored statistics, or from the statistics of the output that it is given.
+NORM_INVERSES = {"statistics": InvertibleBatchNorm2d, "renormalised": RenormalisedBatchNorm2d}
 
 
 def poolings(kinds: tuple[str, ...] | None, depths: tuple[int, ...], name: str) -> tuple[str, ...]:
@@ -31,6 +40,13 @@ def stage_channels(initial_channels: int, kinds: tuple[str, ...]) -> list[int]:
 def pooling_layer(kind: str) -> InvertibleLayer:
     """One invertible 2x2 pooling."""
     return POOLINGS[kind]()
+
+
+def norm_layer(channels: int, gamma_eps: float, inverse: str) -> InvertibleLayer:
+    """Batch normalisation with one of the `NORM_INVERSES`."""
+    if inverse not in NORM_INVERSES:
+        raise InputError(f"norm_inverse is {inverse!r}; it is one of {', '.join(NORM_INVERSES)}.")
+    return NORM_INVERSES[inverse](channels, gamma_eps=gamma_eps)
 
 
 def stem(in_channels: int, channels: int) -> nn.Conv2d:

@@ -17,6 +17,7 @@ from bench.reversible.convolution import InvertibleConv2d
 from bench.reversible.layer import InvertibleLayer
 from bench.reversible.observer import Observer, Work, observing
 from bench.reversible.pooling import BatchPooling, ChannelPooling, GlobalPooling
+from bench.reversible.renormalised import RenormalisedBatchNorm2d
 from bench.reversible.sequential import RECONSTRUCTIONS, ReversibleSequential
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "InvertibleLayer",
     "InvertibleLeakyReLU",
     "Observer",
+    "RenormalisedBatchNorm2d",
     "ReversibleBlock",
     "ReversibleSequential",
     "Work",

@@ -1,0 +1,32 @@
+"""How deep a noisy layer-wise network may be with each repair."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from bench.reporting.figures.style import panels
+
+PAPER_UNITS = 7  # the authors' fifth step, their last before the collapse
+
+
+def repairs_figure(limits: pd.DataFrame) -> Figure:
+    """Bars: units up to which noisy training is within half a point of ideal; marks: up to which it trains at all."""
+    ordered = limits.iloc[::-1]
+    figure, (axes,) = panels(1, 1, 5.2, 1.3 + 0.28 * len(limits))
+    axes.barh(
+        ordered["repair"],
+        ordered["units_within_half_a_point"],
+        color="#56B4E9",
+        edgecolor="black",
+        label="within 0.5 points",
+    )
+    axes.plot(
+        ordered["units_trained_at_all"], ordered["repair"], "D", color="black", markersize=4, label="within 5 points"
+    )
+    axes.plot(ordered["units_tried"], ordered["repair"], "|", color="black", markersize=12, label="deepest tried")
+    axes.axvline(PAPER_UNITS, color="#D55E00", linestyle="--", label="authors, last before the collapse")
+    axes.set_xlabel("units of a noisy layer-wise network (conv-BN-activation)")
+    axes.set_xlim(0, limits["units_tried"].max() + 1)
+    axes.grid(visible=False, axis="y")
+    axes.set_axisbelow(True)
+    figure.legend(loc="outside lower center", ncols=2)
+    return figure

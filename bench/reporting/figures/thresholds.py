@@ -1,0 +1,41 @@
+"""Below which signal-to-noise ratio something goes wrong: the ratio that separates best, and how clearly it does."""
+
+import numpy as np
+import pandas as pd
+
+from bench.reporting.figures.frames import FAILED
+
+
+def threshold(snr_db: np.ndarray, wrong: np.ndarray) -> dict[str, float]:
+    """The SNR, in dB, below which `wrong` is true with the fewest exceptions; where several do, their middle.
+
+    `highest_wrong_db` and `lowest_right_db` say between which ratios both occur.
+    """
+    order = np.argsort(snr_db, kind="stable")
+    snr, bad = snr_db[order], wrong[order].astype(int)
+    if not bad.any() or bad.all():
+        highest, lowest = (snr[-1], np.nan) if bad.any() else (np.nan, snr[0])
+        return {"threshold_db": np.nan, "exceptions": 0, "highest_wrong_db": highest, "lowest_right_db": lowest}
+    # With a threshold before place i, what is right below it and wrong above it are exceptions.
+    exceptions = np.concatenate([[0], np.cumsum(1 - bad)]) + bad.sum() - np.concatenate([[0], np.cumsum(bad)])
+    inner = exceptions[1:-1]
+    best = np.flatnonzero(inner == inner.min())
+    middle = best[len(best) // 2]
+    return {
+        "threshold_db": (snr[middle] + snr[middle + 1]) / 2,
+        "exceptions": int(inner.min()),
+        "highest_wrong_db": snr[bad == 1].max(),
+        "lowest_right_db": snr[bad == 0].min(),
+    }
+
+
+def thresholds_frame(angles: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
+    """Angles of 10 and 45 degrees by the convolution's SNR; failed training by the network's smallest one."""
+    rows = []
+    for degrees in (10, 45):
+        found = threshold(angles["snr_db"].to_numpy(), (angles["angle_degrees"] > degrees).to_numpy())
+        rows.append({"below_it": f"gradient off by more than {degrees} degrees", "n": len(angles), **found})
+    runs = places[(places["mode"] != "ideal")].drop_duplicates("point").dropna(subset=["snr_initial_db"])
+    found = threshold(runs["snr_initial_db"].to_numpy(), (runs["gap"] > FAILED).to_numpy())
+    fails = f"training more than {100 * FAILED:g} points behind ideal (smallest SNR before training)"
+    return pd.DataFrame([*rows, {"below_it": fails, "n": len(runs), **found}])

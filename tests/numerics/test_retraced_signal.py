@@ -1,0 +1,93 @@
+"""The diagnostic tells what the real backward pass restored, and leaves the network as it was."""
+
+import copy
+
+import pytest
+import torch
+
+from bench.architectures import build
+from bench.numerics import retraced_signal
+from bench.numerics.diagnosis import diagnosis
+from bench.numerics.gradient_angle import angle_degrees
+from bench.numerics.retraced_signal import smallest_snr_db, snr_db
+from bench.reversible import InvertibleLayer
+from tests.reversible.networks import images
+
+SHAPE = {"initial_channels": 8, "depths": (1, 1, 1), "in_channels": 1}
+LABELS = torch.arange(8) % 10
+
+
+def network(architecture, **options):
+    torch.manual_seed(0)
+    return build(architecture, "noisy", **SHAPE, **options)
+
+
+@pytest.mark.parametrize("architecture", ["layerwise", "hybrid"])
+def test_every_invertible_layer_is_told_in_the_order_of_the_forward_pass(architecture):
+    model = network(architecture)
+    layers = retraced_signal(model, images(1, 8, 1, 8, 8, dtype=torch.float32), LABELS)
+    assert [layer.position for layer in layers] == list(range(1, len(layers) + 1))
+    modules = dict(model.named_modules())
+    assert all(type(modules[layer.name]).__name__ == layer.kind for layer in layers)
+    expected = [name for name, module in model.named_modules() if isinstance(module, InvertibleLayer)]
+    containers = {name for name, module in model.named_modules() if type(module).__name__ == "InvertibleChain"}
+    assert {layer.name for layer in layers} == set(expected) - containers
+    assert any(layer.inside_block for layer in layers) == (architecture == "hybrid")
+
+
+def test_the_ratio_of_the_last_layer_is_that_of_its_inverse():
+    model = network("layerwise")
+    x = images(1, 8, 1, 8, 8, dtype=torch.float32)
+    twin = copy.deepcopy(model)
+    last = [layer for layer in twin if isinstance(layer, InvertibleLayer)][-1]
+    with torch.no_grad():
+        true = x
+        for layer in twin:
+            if layer is last:
+                break
+            true = layer(true)
+        restored = last.inverse(last(true.clone()))  # the activation works in place
+    expected = snr_db(float(true.double().square().sum()), float((restored.double() - true.double()).square().sum()))
+    assert retraced_signal(model, x, LABELS)[-1].snr_db == pytest.approx(expected, abs=1.0)
+
+
+def test_float64_gains_the_digits_that_it_has_more():
+    x = images(1, 8, 1, 8, 8, dtype=torch.float32)
+    single = smallest_snr_db(retraced_signal(network("layerwise"), x, LABELS))
+    double = smallest_snr_db(retraced_signal(network("layerwise").double(), x.double(), LABELS))
+    assert 160 < double - single < 190  # 29 bits of 6 dB
+
+
+def test_batch_pooling_is_compared_image_by_image():
+    model = network("layerwise", pooling=("batch", "channel"))
+    layers = retraced_signal(model, images(1, 8, 1, 8, 8, dtype=torch.float32), LABELS)
+    assert all(layer.snr_db is None or layer.snr_db > 60 for layer in layers)
+
+
+def test_a_diagnosis_changes_nothing():
+    model = network("hybrid")
+    before = copy.deepcopy(model.state_dict())
+    look = diagnosis(model, images(1, 8, 1, 8, 8, dtype=torch.float32), LABELS)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert all(layer.observer is None for layer in model.modules() if isinstance(layer, InvertibleLayer))
+    angles = [angle for angle in look["angle_degrees"] if angle is not None]
+    assert len(angles) == look["kind"].count("InvertibleConv2d") > 0
+    assert max(angles) < 1
+
+
+def test_a_value_that_is_not_finite_gives_no_ratio():
+    model = network("layerwise")
+    with torch.no_grad():
+        model[0].weight.fill_(float("inf"))
+    layers = retraced_signal(model, images(1, 8, 1, 8, 8, dtype=torch.float32), LABELS)
+    assert smallest_snr_db(layers) is None
+
+
+def test_angles():
+    a = torch.tensor([1.0, 0.0], dtype=torch.float64)
+    assert angle_degrees(a, 3 * a) == 0
+    assert angle_degrees(a, torch.tensor([1.0, 1.0]).double()) == pytest.approx(45)
+    assert angle_degrees(a, -a) == pytest.approx(180)
+    assert angle_degrees(a, torch.tensor([1.0, 1e-9]).double()) == pytest.approx(5.7e-8, rel=0.01)
+    assert angle_degrees(a, 0 * a) is None
