@@ -1,6 +1,8 @@
 # make            install the pinned packages into .venv, then run the workflow
 # make test       the whole test suite, the smoke workflow included
 # make tables     the tables again, from the records that exist
+# make report     the tables and the report, paper_tables/<scale>/report.html, a file for a browser
+# make test-slurm the smoke scale through a Slurm of its own on this machine (needs slurm-wlm and munge)
 #
 # SCALE=quick     which scale (smoke, quick, cpu, paper); without it, the one that suits this machine
 # CORES=1         jobs at once
@@ -16,13 +18,19 @@ export SCALE
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: all tables test
+.PHONY: all tables report test test-slurm
 
 all: .venv/ready
 	@$(BIN)/python -m snakemake --cores $(CORES) $(ARGS)
 
 tables: .venv/ready
 	@$(BIN)/python -m snakemake --cores 1 tables $(ARGS)
+
+report: .venv/ready
+	@$(BIN)/python -m snakemake --cores $(CORES) report $(ARGS)
+
+test-slurm: .venv/ready
+	@bash tests/slurm/run.sh $(BIN)/python
 
 test: .venv/ready
 	@$(BIN)/python -m pytest $(ARGS)

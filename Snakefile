@@ -2,6 +2,7 @@
 #
 #   snakemake --cores 1            all of a scale: training runs, measurements, tables
 #   snakemake --cores 1 tables     the tables again, from the records that exist; nothing is trained
+#   snakemake --cores 1 report     the report (and whatever it needs), paper_tables/<scale>/report.html
 #   snakemake --cores 1 figures    the figures on numerical noise, and the experiments that they are drawn from
 #   snakemake -n                   the plan and the estimate; nothing is run
 #   ... --config scale=smoke       another scale than the one that suits this machine
@@ -15,7 +16,9 @@ from snakemake.exceptions import WorkflowError
 from bench.announcement import RESULTS, announce
 from bench.errors import InputError
 from bench.jobs import planned_jobs
+from bench.plan import timeline_key
 from bench.reporting.figures.names import FIGURE_FILES
+from bench.reporting.timelines.names import timeline_names
 from bench.scales import choose, configuration_of
 
 if set(config) - {"scale"}:
@@ -56,8 +59,10 @@ localrules:
 
 rule all:
     input:
-        expand("<tables>/{table}.{suffix}", table=["table1", "table2"], suffix=["md", "csv", "tex"]),
-        expand("<tables>/figures/{file}", file=FIGURE_FILES if experiments else []),
+        tables=expand("<tables>/{table}.{suffix}", table=["table1", "table2"], suffix=["md", "csv", "tex"]),
+        figures=expand("<tables>/figures/{file}", file=FIGURE_FILES if experiments else []),
+        timelines=expand("<tables>/figures/{name}.{suffix}", name=timeline_names(settings), suffix=["png", "pdf"]),
+        report="<tables>/report.html",
 
 
 # One process a run. A failed run (out of memory, diverged) is a record with a status, and no failure here. What a killed
@@ -143,13 +148,46 @@ rule figures:
         " --output {params.folder} > {log} 2>&1"
 
 
+rule timeline:
+    output:
+        record=ensure("<results>/timeline.json", non_empty=True),
+    log:
+        "<results>/logs/timeline.log",
+    conda:
+        "envs/bench.yaml"
+    resources:
+        gpu=1,
+    params:
+        config=choice.path,
+        key=timeline_key(settings),
+    shell:
+        "python -m bench timeline --config {params.config} --output {output.record} > {log} 2>&1"
+
+
+rule timeline_figures:
+    input:
+        record=rules.timeline.output.record,
+        code=sorted(path.as_posix() for path in Path("bench/reporting/timelines").glob("*.py")),
+    output:
+        expand("<tables>/figures/{name}.{suffix}", name=timeline_names(settings), suffix=["png", "pdf"]),
+    log:
+        "<results>/logs/timeline-figures.log",
+    conda:
+        "envs/bench.yaml"
+    params:
+        results=RESULTS / choice.scale,
+        folder=subpath(output[0], parent=True),
+    shell:
+        "python -m bench timeline-figures --results {params.results} --output {params.folder} > {log} 2>&1"
+
+
 # The tables of a whole scale: every record is made first.
 rule collect:
     input:
         records=[job.record.as_posix() for job in jobs if job.kind != "numerics"],
         code=sorted(path.as_posix() for path in Path("bench/reporting").glob("*.py")),
     output:
-        expand("<tables>/{table}.{suffix}", table=["table1", "table2"], suffix=["md", "csv", "tex"]),
+        rules.all.input.tables,
     log:
         "<results>/logs/collect.log",
     conda:
@@ -161,6 +199,28 @@ rule collect:
     shell:
         "python -m bench tables --config {params.config} --results {params.results}"
         " --output {params.folder} > {log} 2>&1"
+
+
+# One HTML file with all of it, for a browser; it needs no network.
+rule report:
+    input:
+        rules.all.input.tables,
+        rules.all.input.figures,
+        rules.all.input.timelines,
+        code=sorted(path.as_posix() for path in Path("bench/reporting/page").iterdir() if path.is_file()),
+    output:
+        report=rules.all.input.report,
+    log:
+        "<results>/logs/report.log",
+    conda:
+        "envs/bench.yaml"
+    params:
+        config=choice.path,
+        results=RESULTS / choice.scale,
+        folder=subpath(output.report, parent=True),
+    shell:
+        "python -m bench report --config {params.config} --results {params.results}"
+        " --tables {params.folder} --output {output.report} > {log} 2>&1"
 
 
 # The tables of whatever records there are. With neither input nor output, this runs whenever asked for, and nothing else does.

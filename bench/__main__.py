@@ -1,10 +1,15 @@
 """Command line: `python -m bench <step> ...`. Every step of the workflow can be run by hand."""
 
 import argparse
+import errno
 import importlib
 import sys
 
 from bench.errors import InputError
+
+# Errors of a disk that is full, over quota, or not to be written to.
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+REMEDY = "free some space or choose a folder that can be written, and start again: finished work is kept"
 
 # step -> (module with `configure(parser)` and `run(arguments) -> int`, what the step does)
 STEPS = {
@@ -14,10 +19,15 @@ STEPS = {
     "epoch": ("bench.training.epoch_command", "time an epoch against an ordinary PyTorch script of the same ResNet"),
     "memory": ("bench.memory.command", "measure the peak memory of one training step, beside the theory"),
     "steps": ("bench.memory.steps_command", "time a training step of an architecture in each reconstruction, paired"),
+    "timeline": ("bench.memory.timeline_command", "watch what a training step holds, layer by layer, in every network"),
+    "timeline-figures": ("bench.reporting.timelines.command", "draw the timelines of a scale from their record"),
+    "whole-batch": ("bench.training.whole_batch", "one training step with the whole training set as its batch"),
     "numerics": ("bench.numerics.command", "measure numerical noise, and what it does to accuracy"),
     "measure": ("bench.memory.measure_command", "all of `memory` and `steps` of an architecture in one process"),
     "tables": ("bench.reporting.command", "collect records into Table 1 and Table 2"),
     "figures": ("bench.reporting.figures.command", "draw the figures on noise, each beside its CSV"),
+    "report": ("bench.reporting.page.command", "write one HTML file with tables, figures, curves and provenance"),
+    "show": ("bench.show", "print a record for a reader"),
     "plan": ("bench.plan_command", "print what a scale runs, on what, and an estimate of the time"),
 }
 
@@ -37,6 +47,12 @@ def main(arguments: list[str] | None = None) -> int:
         return importlib.import_module(STEPS[parsed.step][0]).run(parsed)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        # A fault of the program shows its traceback; a disk that cannot be written is the machine's.
+        if error.errno not in UNWRITABLE:
+            raise
+        print(f"error: {error.filename or 'a file'} cannot be written ({error.strerror}); {REMEDY}.", file=sys.stderr)
         return 2
 
 

@@ -55,6 +55,18 @@ def steps_targets(configuration: Configuration) -> list[str]:
     return list(configuration["architectures"])
 
 
+SAME_TIMELINE = ("offloading", "mixed-precision")  # ResNet-18's, on another device or with smaller numbers
+
+
+def timeline_targets(configuration: Configuration) -> list[tuple[str, str]]:
+    """The (architecture, reconstruction) pairs that have a timeline: each architecture as it holds least."""
+    return [
+        (architecture, "noisy" if "noisy" in entry["reconstructions"] else entry["reconstructions"][-1])
+        for architecture, entry in configuration["architectures"].items()
+        if architecture not in SAME_TIMELINE
+    ]
+
+
 def device_entry(configuration: Configuration, name: str) -> dict[str, Any]:
     """The device called `name`."""
     return next(device for device in configuration["devices"] if device["name"] == name)
@@ -97,6 +109,12 @@ def steps_key(configuration: Configuration, architecture: str) -> str:
         image_size=configuration["data"]["image_size"],
         steps=configuration["steps"],
     )
+
+
+def timeline_key(configuration: Configuration) -> str:
+    """Key of the record of all timelines."""
+    parts = [memory_key(configuration, *pair) for pair in timeline_targets(configuration)]
+    return hashlib.sha256("timeline".join(parts).encode()).hexdigest()[:12]
 
 
 def numerics_targets(configuration: Configuration) -> list[str]:

@@ -51,13 +51,13 @@ def test_without_records_the_rate_is_assumed(configuration: dict[str, Any], tmp_
     assert "factor of three" in estimator.basis
     run = job(configuration, tmp_path, "resnet18-ideal-machine-seed1")
     images = 256 * configuration["training"]["epochs"]
-    # ResNet-18 of widths 3, 7, 15, 31 on 16x16 pixels: multiplications and additions of a forward pass, by hand.
-    areas, widths = [256, 64, 16, 4], [3, 7, 15, 31]
-    forward = 2 * 256 * 9 * 3 * 3 + 2 * 31 * 10 + 4 * 2 * 256 * 9 * 3 * 3
+    # ResNet-18 of widths 4, 8, 15, 31 on 16x16 pixels: multiplications and additions of a forward pass, by hand.
+    areas, widths = [256, 64, 16, 4], [4, 8, 15, 31]
+    forward = 2 * 256 * 9 * 3 * 4 + 2 * 31 * 10 + 4 * 2 * 256 * 9 * 4 * 4
     for area, before, width in zip(areas[1:], widths[:-1], widths[1:], strict=True):
         forward += 2 * area * (9 * before * width + before * width + 3 * 9 * width * width)
     # Three passes, less the gradient of the image, which nobody needs.
-    operations = 3 * forward - 2 * 256 * 9 * 3 * 3
+    operations = 3 * forward - 2 * 256 * 9 * 3 * 4
     assert estimator.seconds(run) == pytest.approx(START_S + images * operations / CPU_THREAD_RATE, rel=1e-6)
     twice = Estimator({**configuration, "threads": 2}, tmp_path)
     assert twice.seconds(run) - START_S == pytest.approx((estimator.seconds(run) - START_S) / 2)

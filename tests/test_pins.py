@@ -16,3 +16,9 @@ def test_conda_and_pip_have_the_same_exact_pins() -> None:
         assert re.fullmatch(r"[\w.-]+(\[\w+\])?==[0-9][\w.]*", pin), pin
     dependencies = yaml.safe_load((ROOT / "envs" / "bench.yaml").read_text())["dependencies"]
     assert next(entry["pip"] for entry in dependencies if isinstance(entry, dict)) == pins
+
+
+def test_the_container_installs_the_list_itself() -> None:
+    text = (ROOT / "Containerfile").read_text()
+    assert "--requirement envs/requirements.txt" in text
+    assert not re.search(r"pip install (?!.*--requirement)", text)

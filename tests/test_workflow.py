@@ -57,6 +57,7 @@ def test_the_tables_have_every_architecture_reconstruction_and_device(tree: Path
     folder = tree / "paper_tables" / "smoke"
     for name in TABLES:
         assert "smoke" in (folder / name).read_text()
+    assert 50_000 < (folder / "report.html").stat().st_size < 10_000_000
     measured = [
         "bytes_per_pixel_theory",
         "bytes_per_pixel_measured",

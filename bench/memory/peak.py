@@ -115,10 +115,14 @@ def measure_peak(
 
 
 def track_step(
-    model: nn.Module, optimizer: torch.optim.Optimizer, images: torch.Tensor, labels: torch.Tensor
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    live: LiveBytes | None = None,
 ) -> LiveBytes:
-    """Run one training step under `LiveBytes` and return it, with its events, every storage in its category."""
-    live = LiveBytes(images.device.type)
+    """Run one training step under `live` and return it, with its events, every storage in its category."""
+    live = live or LiveBytes(images.device.type)
     with live:
         live.register(model.parameters(), WEIGHTS)
         live.register(model.buffers(), BUFFERS)

@@ -39,13 +39,15 @@ class Storage:
 class Event:
     """A storage grew (`change` > 0 bytes: allocated, first seen) or shrank (`change` < 0: freed, resized).
 
-    `operator` is the latest operator that had started ("" before the first), `phase` what `LiveBytes.phase` said.
+    `operator` is the latest operator that had started ("" before the first); `phase` and `place` are what the fields of
+    `LiveBytes` said.
     """
 
     storage: Storage
     change: int
     operator: str
     phase: str
+    place: str
 
 
 class LiveBytes(TorchDispatchMode):
@@ -56,13 +58,14 @@ class LiveBytes(TorchDispatchMode):
     late, as gradients are once they hang on their parameters: it then counts in its category from its birth. Views,
     expanded tensors and detached copies share a storage, which counts once.
 
-    events: every change in order, for a timeline; phase: set it from the training step to mark the events' phase.
+    events: every change in order, for a timeline; phase: set it from the training step to mark the events' phase;
+    place: likewise, which part of the network is at work.
     """
 
     def __init__(self, device_type: str = "cpu") -> None:
         super().__init__()
         self.device_type = device_type
-        self.phase = ""
+        self.phase, self.place = "", ""
         self.new_category = ACTIVATIONS
         self.live_bytes = 0
         self.peak_bytes = 0
@@ -133,7 +136,7 @@ class LiveBytes(TorchDispatchMode):
         if change:
             storage.live_bytes = size
             self.live_bytes += change
-            self.events.append(Event(storage, change, self._operator, self.phase))
+            self.events.append(Event(storage, change, self._operator, self.phase, self.place))
 
     def _note_peak(self) -> None:
         """Take a new maximum, after looking for storages that no operator resized (`storage.resize_(0)`)."""

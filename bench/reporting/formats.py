@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.records import write_text
+from bench.reporting.cells import is_missing
 
 _LATEX = str.maketrans(
     {
@@ -65,7 +66,19 @@ def to_markdown(table: Table) -> str:
     """Caption, rows and notes as Markdown."""
     notes = [f"- {note.translate(_MARKDOWN)}" for note in (*table.warnings, *table.notes)]
     title, _, rest = table.caption.translate(_MARKDOWN).partition(". ")
-    return "\n".join([f"**{title}.** {rest}", "", markdown_table(table), "", *notes, ""])
+    return "\n".join([f"**{title}.** {rest}", "", markdown_table(table), "", *notes, "", *_provenance(table), ""])
+
+
+def _provenance(table: Table) -> list[str]:
+    """A line a row: the record files that its numbers come from, in the scale's results folder."""
+    lines = ["Records that each row comes from, in the scale's results folder:", ""]
+    for _, row in table.frame.iterrows():
+        runs = [] if is_missing(row.get("records")) else [f"runs/{name}" for name in row["records"].split("; ")]
+        others = [row[column] for column in ("memory_record", "steps_record") if not is_missing(row.get(column))]
+        if runs or others:
+            name = ", ".join(row[column] for column in ("device", "architecture", "reconstruction"))
+            lines.append(f"- {name}: {', '.join(f'`{record}`' for record in [*runs, *others])}")
+    return lines if len(lines) > 2 else []
 
 
 def to_csv(table: Table) -> str:

@@ -11,7 +11,7 @@ from jsonschema.exceptions import best_match
 from bench.errors import InputError
 from bench.records import read_record
 
-STATUSES = ("ok", "below-target", "diverged", "inexact", "out-of-memory")
+STATUSES = ("ok", "below-target", "diverged", "inexact", "out-of-memory", "timed-out")
 
 _COUNT = {"type": "integer", "minimum": 0}
 _AMOUNT = {"type": "number", "minimum": 0}

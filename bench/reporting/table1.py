@@ -1,5 +1,6 @@
 """Table 1: what each pattern of reconstruction costs and gives. A row an architecture and reconstruction."""
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -47,6 +48,7 @@ def _row(runs: pd.DataFrame, measured: pd.Series, device: str, include_stale: bo
         **summarise(own, include_stale),
         **interval_columns("gap", _gap(own, ideal, names["reconstruction"], include_stale)),
         **{name: measured[name] for name in _STATUS},
+        **{f"{kind}_record": _record(measured, kind) for kind in ("memory", "steps")},
         "paper_accuracy": published.ACCURACY if proposed else float("nan"),
         "paper_bytes_per_pixel": published.BYTES_PER_PIXEL if proposed else float("nan"),
     }
@@ -56,6 +58,12 @@ def _gap(own: pd.DataFrame, ideal: pd.DataFrame, reconstruction: str, include_st
     if reconstruction == "ideal":
         ideal = ideal.iloc[:0]  # a network is not compared with itself
     return paired_gap(accuracies(usable(own, include_stale)), accuracies(usable(ideal, include_stale)))
+
+
+def _record(measured: pd.Series, kind: str) -> str | None:
+    """File of the memory or step record, from the results folder; None where it was not run or is not usable."""
+    path = Path(measured[f"{kind}_path"])
+    return f"{kind}/{path.name}" if measured[f"{kind}_status"] in ("ok", "stale") else None
 
 
 def _shape(runs: pd.DataFrame, measured: pd.Series) -> dict[str, Any]:

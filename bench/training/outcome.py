@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from bench.reversible import InexactReconstruction
+from bench.training.time_limit import TimedOut
 
 # What torch, oneDNN and the C++ library say when memory is refused. Several are plain RuntimeErrors.
 REFUSED_MEMORY = (
@@ -29,7 +30,8 @@ class Diverged(ArithmeticError):
 
 @dataclass(frozen=True)
 class Outcome:
-    """`status` is ok (the final accuracy is at or above the target), below-target, diverged, inexact or out-of-memory.
+    """`status` is ok (the final accuracy is at or above the target), below-target, diverged, inexact, out-of-memory or
+    timed-out.
 
     inexact: exact reconstruction was promised, and a checksum told that the device did not keep the promise.
     `accuracy` is the final one, 0 .. 1, None when training did not come to its end. `reached_target`: whether any
@@ -55,13 +57,15 @@ def is_memory_refusal(error: BaseException) -> bool:
 def outcome_of(train: Callable[[], Any], history: list[dict[str, Any]], target: float) -> Outcome:
     """Run `train`, which appends an entry to `history` an epoch, and say how it ended.
 
-    Exceptions other than divergence, inexact reconstruction and refused memory are errors of the program and pass
-    through.
+    Exceptions other than divergence, inexact reconstruction, refused memory and time that is over are errors of the
+    program and pass through.
     """
     try:
         train()
     except Diverged as error:
         return Outcome("diverged", str(error), None, reached(history, target))
+    except TimedOut as error:
+        return Outcome("timed-out", str(error), None, reached(history, target))
     except InexactReconstruction as error:
         return Outcome("inexact", str(error), None, reached(history, target))
     except Exception as error:

@@ -23,12 +23,13 @@ from bench.training.memory_cap import memory_cap
 from bench.training.memory_format import place
 from bench.training.network import architecture_entry, network
 from bench.training.norms import set_norms
-from bench.training.outcome import outcome_of
+from bench.training.outcome import Outcome, outcome_of, reached
 from bench.training.processes import ALONE, Processes, on_device
 from bench.training.progress import Progress, last_line
 from bench.training.recipe import recipe_from
 from bench.training.run_lock import run_lock
 from bench.training.settings import set_determinism, set_precision, set_threads
+from bench.training.time_limit import time_limit
 from bench.training.warm_up import warm_up
 
 
@@ -88,28 +89,48 @@ class TrainingRun:
             self.warm_up(images=2)
         checkpoint = Checkpoint(self.folder, self.digest["key"])
         memory_use.forget_peaks(self.device)
+        target = self.config["target_accuracy"]
+
+        def train() -> None:
+            with time_limit(self.config.get("time_limit_s"), self.give_up):
+                self.build_and_train(batches, checkpoint, resume)
+
         with memory_cap(self.device, self.cap_mb):
-            outcome = outcome_of(
-                lambda: self.build_and_train(batches, checkpoint, resume), self.history, self.config["target_accuracy"]
-            )
+            outcome = outcome_of(train, self.history, target)
             peaks = memory_use.peaks(self.device)
-        place = self.folder / "record.json"
         if self.processes.writes:
-            record = run_record.run_record(
-                self.settings,
-                outcome,
-                self.history,
-                self.clock.seconds(),
-                peaks,
-                self.digest,
-                self.device,
-                self.processes,
-                **self.remarks,
-            )
-            write_record(place, record)
-            checkpoint.remove()
-            print(last_line(self.run.name, record), file=sys.stderr, flush=True)
-        return place
+            self.write(outcome, peaks)
+            # With more time the run could go on from where it was.
+            if outcome.status != "timed-out":
+                checkpoint.remove()
+        return self.place
+
+    @property
+    def place(self) -> Path:
+        """The record."""
+        return self.folder / "record.json"
+
+    def write(self, outcome: Outcome, peaks: dict[str, Any]) -> None:
+        """Write the record, and its last line to the log."""
+        record = run_record.run_record(
+            self.settings,
+            outcome,
+            self.history,
+            self.clock.seconds(),
+            peaks,
+            self.digest,
+            self.device,
+            self.processes,
+            **self.remarks,
+        )
+        write_record(self.place, record)
+        print(last_line(self.run.name, record), file=sys.stderr, flush=True)
+
+    def give_up(self, reason: str) -> None:
+        """Write the record of a run that hangs; its process is about to be ended."""
+        if self.processes.writes:
+            timed_out = Outcome("timed-out", reason, None, reached(self.history, self.config["target_accuracy"]))
+            self.write(timed_out, memory_use.peaks(self.device))
 
     def load(self) -> Batches:
         """Read the data set, and put its images where they stay."""

@@ -1,0 +1,111 @@
+"""The report put together: from tables and records to one HTML text."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from bench.errors import InputError
+from bench.records import read_record
+from bench.reporting.build import Study, build_tables
+from bench.reporting.formats import Table
+from bench.reporting.measurements_frame import read_measurements
+from bench.reporting.page.cells import Cell
+from bench.reporting.page.curves import lines, panel
+from bench.reporting.page.figures import figures
+from bench.reporting.page.glossary import GLOSSARY, meaning
+from bench.reporting.page.records import behind, listed
+from bench.reporting.records_frame import read_runs
+from bench.reporting.summary import GROUP, usable
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of the report: heads with their meaning, and rows of cells."""
+
+    name: str
+    title: str
+    text: str
+    heads: list[tuple[str, str]]
+    rows: list[list[Cell]]
+    notes: Sequence[str] = ()
+
+
+def page(study: Study, results: Path, tables_folder: Path) -> str:
+    """The report of `study` from the records in `results`; figures and further tables are those of `tables_folder`."""
+    tables = build_tables(study, results)
+    runs = read_runs(results, study.runs, study.keys)
+    measurements = read_measurements(results, study.pairs, study.measurement_keys)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+    )
+    return environment.get_template("page.html.j2").render(
+        scale=study.scale,
+        grids=[*(_grid(table, runs) for table in tables), *_further(tables_folder)],
+        figures=figures(tables_folder / "figures"),
+        curves=_curves(usable(runs), study.target_accuracy),
+        records=listed(runs, measurements),
+        glossary=GLOSSARY,
+        style=(HERE / "page.css").read_text(encoding="utf-8"),
+        script=(HERE / "page.js").read_text(encoding="utf-8"),
+    )
+
+
+def _grid(table: Table, runs: pd.DataFrame) -> Grid:
+    title, _, rest = table.caption.partition(". ")
+    heading, _, text = rest.partition(". ")
+    heads = [(", ".join(filter(None, head)), meaning(head[0]) or "") for head in table.display.columns]
+    rows = [
+        [
+            Cell(text, tuple(behind(table.name, head[0], row, runs)))
+            for head, text in zip(table.display.columns, texts, strict=True)
+        ]
+        for (_, row), texts in zip(table.frame.iterrows(), table.display.itertuples(index=False), strict=True)
+    ]
+    return Grid(table.name, f"{title}. {heading}", text, heads, rows, (*table.warnings, *table.notes))
+
+
+def _further(folder: Path) -> list[Grid]:
+    """Every other table of the folder (claims, for one), as its CSV file has it."""
+    found = []
+    for path in sorted(folder.glob("*.csv")):
+        if path.stem in ("table1", "table2"):
+            continue
+        with path.open(encoding="utf-8", newline="") as file:
+            heads, *rows = list(csv.reader(file)) or [[]]
+        cells = [[Cell(text) for text in row] for row in rows]
+        found.append(
+            Grid(path.stem, path.stem.replace("_", " ").capitalize(), "", [(head, "") for head in heads], cells)
+        )
+    return found
+
+
+def _curves(runs: pd.DataFrame, target: float) -> list[dict[str, Any]]:
+    """A title and two drawings, accuracy and loss, for each device, architecture and reconstruction."""
+    drawn = []
+    for names, group in runs.groupby(GROUP, sort=False):
+        records = [record for path in group["path"] if (record := _history(Path(path)))]
+        if records:
+            accuracy = panel(lines(records, "accuracy", 100), "accuracy, %", 100, 100 * target)
+            drawn.append(
+                {"title": ", ".join(names), "panels": [accuracy, panel(lines(records, "loss"), "training loss")]}
+            )
+    return drawn
+
+
+def _history(path: Path) -> dict[str, Any] | None:
+    """The record at `path` if it has a history that can be drawn."""
+    try:
+        record = read_record(path)
+        for entry in record["history"]:
+            entry["accuracy"] = entry.get("test_accuracy", entry.get("validation_accuracy"))
+        drawable = all({"epoch", "loss"} <= set(entry) for entry in record["history"])
+    except (InputError, KeyError, TypeError, AttributeError):
+        return None
+    return record if drawable and record["history"] else None

@@ -1,0 +1,1 @@
+"""Figures of the timelines of a training step, each drawn from the record alone."""

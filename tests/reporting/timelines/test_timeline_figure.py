@@ -1,0 +1,96 @@
+"""The timeline's command, record and figures on a tiny scale; and what the figure says."""
+
+import pytest
+import torch
+import yaml
+
+from bench.__main__ import main
+from bench.configuration import load
+from bench.plan import timeline_key
+from bench.records import read_record
+from bench.reporting.timelines.figure import MOST_STRETCHES, called, draw, moments_of, operator_name
+from bench.reporting.timelines.names import timeline_names
+
+CONFIGURATION = {
+    "scale": "tiny",
+    "data": {"name": "digits", "image_size": 16},
+    "budget": 20_000,
+    "architectures": {
+        "resnet18": {"reconstructions": ["ideal"], "depths": [1, 1], "initial_channels": 4},
+        "hybrid": {"reconstructions": ["ideal", "noisy"], "depths": [1, 1], "initial_channels": 8},
+    },
+    "seeds": [1],
+    "target_accuracy": 0.9,
+    "training": {"epochs": 1, "batch_size": 32, "peak_learning_rate": 0.1},
+    "memory": {"batch_sizes": [2, 4]},
+    "steps": {"batch_size": 4},
+    "devices": [{"name": "machine", "device": "cpu"}],
+    "threads": 1,
+}
+
+
+@pytest.fixture(autouse=True)
+def same_process():
+    """What the command sets for its process is put back, as the tests share one."""
+    mode, threads = torch.get_deterministic_debug_mode(), torch.get_num_threads()
+    yield
+    torch.set_deterministic_debug_mode(mode)
+    torch.set_num_threads(threads)
+
+
+def test_a_figure_of_every_network_that_the_plan_names(tmp_path):
+    config, record = tmp_path / "tiny.yaml", tmp_path / "results" / "timeline.json"
+    config.write_text(yaml.safe_dump(CONFIGURATION, sort_keys=False))
+    assert main(["timeline", "--config", str(config), "--output", str(record)]) == 0
+    assert read_record(record)["digest"]["key"] == timeline_key(load(config))
+    assert main(["timeline-figures", "--results", str(record.parent), "--output", str(tmp_path / "figures")]) == 0
+    names = timeline_names(load(config))
+    assert names == ["timeline-resnet18-ideal", "timeline-hybrid-noisy", "timeline-reversible-block"]
+    written = sorted(path.name for path in (tmp_path / "figures").iterdir())
+    assert written == sorted(f"{name}.{suffix}" for name in names for suffix in ("png", "pdf"))
+    assert (tmp_path / "figures" / f"{names[0]}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_a_record_no_figure(tmp_path, capsys):
+    assert main(["timeline-figures", "--results", str(tmp_path), "--output", str(tmp_path / "figures")]) == 2
+    assert "timeline.json cannot be read" in capsys.readouterr().err
+
+
+def stretch(phase: str, place: str, peak: int) -> dict:
+    return {"phase": phase, "place": place, "operator": "aten.add.Tensor", "peak": [peak, 0], "end": [0, 0]}
+
+
+def test_the_peaks_culprit_is_named_in_the_figure():
+    stretches = [
+        stretch("", "", 1),
+        stretch("forward", "blocks.0", 3_000_000),
+        stretch("backward", "blocks.0.conv1", 9_000_000),
+    ]
+    timeline = {
+        "settings": {"architecture": "net", "reconstruction": "noisy", "batch_size": 2, "image_size": 8},
+        "theory_bytes_per_pixel": {"state": 1, "hidden": 2, "gradient": 3, "image": 12},
+        "categories": ["weights", "state"],
+        "modules": {"blocks.0": "BasicBlock", "blocks.0.conv1": "Conv2d"},
+        "stretches": stretches,
+    }
+    axes = draw(timeline).axes[0]
+    texts = [text.get_text() for text in axes.texts]
+    assert "peak 9 MB: backward, blocks.0.conv1, add" in texts
+    assert "backward" in texts
+
+
+def test_too_many_stretches_become_fewer_and_keep_the_peak():
+    stretches = [stretch("backward", f"{i // 50}.f.{i % 50}", 1000 + i) for i in range(2 * MOST_STRETCHES)]
+    moments = moments_of(stretches)
+    assert len(moments) <= MOST_STRETCHES
+    assert max(sum(moment.peak) for moment in moments) == 1000 + 2 * MOST_STRETCHES - 1
+    assert moments[-1].culprit == stretches[-1]["place"]
+
+
+def test_parts_are_called_by_kind_where_their_name_is_a_number():
+    modules = {"3": "ReversibleBlock", "blocks.0.conv1": "Conv2d", "4": "Mystery"}
+    assert called("3", modules) == "block 3"
+    assert called("blocks.0.conv1", modules) == "blocks.0.conv1"
+    assert called("4", modules) == "Mystery 4"
+    assert called("", modules) == "between layers"
+    assert operator_name("aten.convolution_backward.default") == "convolution_backward"
