@@ -78,17 +78,3 @@ def newest(folder):
         return (folder / "checkpoint.pt").stat().st_mtime_ns
     except FileNotFoundError:
         return None
-
-
-def test_the_second_process_says_so_and_leaves_the_run_alone(command, tmp_path):
-    first = subprocess.Popen(command("run"), stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while newest(tmp_path / "run") is None and time.monotonic() < deadline:
-        time.sleep(0.002)
-    os.kill(first.pid, signal.SIGSTOP)  # so that it still runs when the second has started
-    second = subprocess.run(command("run"), capture_output=True, text=True, timeout=300)
-    os.kill(first.pid, signal.SIGCONT)
-    assert second.returncode == 2
-    assert second.stderr.startswith("error: The run in ") and f"process {first.pid}" in second.stderr
-    assert second.stderr.count("\n") == 1
-    assert first.wait(timeout=300) == 0 and (tmp_path / "run" / "record.json").exists()
