@@ -16,6 +16,7 @@ STEPS = {
     "list": ("bench.listing", "architectures, reconstructions, data sets and scales"),
     "train": ("bench.training.command", "train one network and write its record"),
     "search": ("bench.training.search_command", "try recipes on training images held out, and keep the record"),
+    "epoch": ("bench.training.epoch_command", "time an epoch against an ordinary PyTorch script of the same ResNet"),
     "memory": ("bench.memory.command", "measure the peak memory of one training step, beside the theory"),
     "steps": ("bench.memory.steps_command", "time a training step of an architecture in each reconstruction, paired"),
     "timeline": ("bench.memory.timeline_command", "watch what a training step holds, layer by layer, in every network"),

@@ -1,5 +1,10 @@
-"""Checkpoints: the state of a run after its latest epoch and the one before, each written whole or not at all."""
+"""Checkpoints: the state of a run after its latest epoch and the one before, each written whole or not at all.
 
+A file ends with the SHA-256 of what comes before it: torch reads changed bits without a word.
+"""
+
+import hashlib
+import io
 import os
 import pickle
 import tempfile
@@ -9,6 +14,7 @@ from typing import Any
 import torch
 
 LATEST, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
+DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 class Checkpoint:
@@ -22,8 +28,10 @@ class Checkpoint:
         self.latest.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=self.latest.parent, prefix=f".{LATEST}.")
         try:
-            with os.fdopen(descriptor, "wb") as file:
+            with os.fdopen(descriptor, "w+b") as file:
                 torch.save({"key": self.key, "state": state}, file)
+                file.seek(0)
+                file.write(hashlib.file_digest(file, "sha256").digest())  # reading has come to the end
                 file.flush()
                 os.fsync(file.fileno())
             if self.latest.exists():
@@ -41,7 +49,7 @@ class Checkpoint:
                 continue
             try:
                 # weights_only: a checkpoint holds tensors and plain values, and cannot run code when it is read.
-                content = torch.load(place, map_location="cpu", weights_only=True)
+                content = torch.load(checked(place), map_location="cpu", weights_only=True)
                 if content["key"] == self.key:
                     return content["state"], remarks
                 remarks.append(f"{place} is of other settings or other code; it is not used")
@@ -53,3 +61,12 @@ class Checkpoint:
         """Delete the checkpoints: the run has its record. So with what writers left that were killed."""
         for place in (self.latest, self.previous, *self.latest.parent.glob(f".{LATEST}.*")):
             place.unlink(missing_ok=True)
+
+
+def checked(place: Path) -> io.BytesIO:
+    """What was saved at `place`; `ValueError` when the bytes are not those that were written."""
+    content = place.read_bytes()
+    saved, digest = content[:-DIGEST_BYTES], content[-DIGEST_BYTES:]
+    if hashlib.sha256(saved).digest() != digest:
+        raise ValueError("its checksum is another")
+    return io.BytesIO(saved)

@@ -1,5 +1,7 @@
 """A small task that a tiny network learns in a second: bright and dark halves."""
 
+import socket
+
 import pytest
 import torch
 from torch import nn
@@ -8,6 +10,7 @@ from bench.data import Images
 from bench.training.batches import Batches
 from bench.training.clock import Clock
 from bench.training.loop import Trainer
+from bench.training.processes import ALONE, Processes
 from bench.training.recipe import Recipe
 
 CPU = torch.device("cpu")
@@ -41,10 +44,11 @@ def make_recipe(**changes) -> Recipe:
     return Recipe(**{**settings, "flip": "alternating", "translate": 1, "cutout": 2, **changes})
 
 
-def make_trainer(model: nn.Module | None = None, seed: int = 3, **changes) -> Trainer:
+def make_trainer(model: nn.Module | None = None, seed: int = 3, processes: Processes = ALONE, **changes) -> Trainer:
     """A trainer of the tiny network on the small task, ready to go."""
     recipe = make_recipe(**changes)
-    return Trainer(model or make_network(), Batches(make_images(), recipe, seed, CPU), recipe, Clock(CPU))
+    batches = Batches(make_images(), recipe, seed, CPU, processes=processes)
+    return Trainer(model or make_network(), batches, recipe, Clock(CPU), processes)
 
 
 @pytest.fixture(name="make_images")
@@ -60,3 +64,11 @@ def _make_recipe():
 @pytest.fixture(name="make_trainer")
 def _make_trainer():
     return make_trainer
+
+
+@pytest.fixture
+def free_port():
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]

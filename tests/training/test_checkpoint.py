@@ -20,8 +20,19 @@ def test_latest_and_previous_are_kept_and_removed(tmp_path):
     assert list((tmp_path / "run").iterdir()) == []
 
 
+def flipped(content, place):
+    """One bit is another."""
+    return content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :]
+
+
 @pytest.mark.parametrize(
-    "damage", [lambda content: content[: len(content) // 2], lambda content: b"", lambda content: b"no"]
+    "damage",
+    [
+        lambda content: content[: len(content) // 2],
+        lambda content: b"",
+        lambda content: b"no",
+        *(lambda content, part=part: flipped(content, int(part * len(content))) for part in (0, 0.3, 0.6, 0.999)),
+    ],
 )
 def test_a_damaged_checkpoint_is_said_and_the_one_before_is_used(tmp_path, damage):
     checkpoint = Checkpoint(tmp_path, "key")
@@ -65,7 +76,7 @@ class Trap:
 
 
 def test_a_checkpoint_cannot_run_code(tmp_path):
-    torch.save({"key": "key", "state": Trap(tmp_path / "opened")}, tmp_path / LATEST)
+    Checkpoint(tmp_path, "key").save(Trap(tmp_path / "opened"))
     state, remarks = Checkpoint(tmp_path, "key").load()
     assert state is None and "damaged" in remarks[0]
     assert not (tmp_path / "opened").exists()

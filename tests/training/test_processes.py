@@ -1,0 +1,99 @@
+"""One run by two gloo processes: the real command under torchrun, and the loop against one process."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from torch import multiprocessing, nn
+
+from bench.errors import InputError
+from bench.training.processes import ALONE, Processes, join_processes, leave_processes
+from tests.training.test_train_command import CONFIG
+
+ROOT = Path(__file__).parents[2]
+
+
+def network():
+    """Nothing in it looks at more than one image, so that two processes can do exactly what one does."""
+    torch.manual_seed(1)
+    return nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.GroupNorm(2, 8), nn.ReLU(), nn.Flatten(), nn.Linear(512, 2))
+
+
+def train_share(rank, folder, make_trainer):
+    """Train as one of two, and leave weights and history in `folder`."""
+    os.environ |= {"WORLD_SIZE": "2", "RANK": str(rank), "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": "2"}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": Path(folder, "port").read_text()}
+    torch.set_num_threads(1)
+    processes = join_processes()
+    trainer = make_trainer(network(), processes=processes, lookahead=4)
+    trainer.train()
+    torch.save([trainer.model.state_dict(), trainer.history], Path(folder, f"{rank}.pt"))
+    leave_processes(processes)
+
+
+def test_two_processes_train_as_one_does_with_the_same_global_batch(make_trainer, tmp_path, free_port):
+    (tmp_path / "port").write_text(str(free_port))
+    multiprocessing.spawn(train_share, (str(tmp_path), make_trainer), nprocs=2)
+    (first, history), (second, _) = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
+    alone = make_trainer(network(), lookahead=4)
+    alone.train()
+    for name, value in alone.model.state_dict().items():
+        assert torch.equal(first[name], second[name])
+        assert torch.allclose(first[name], value, atol=2e-5), name
+    for mine, other in zip(history, alone.history, strict=True):
+        assert mine["loss"] == pytest.approx(other["loss"], rel=1e-4)
+        assert mine["test_accuracy"] == pytest.approx(other["test_accuracy"], abs=1 / 40)
+
+
+@pytest.fixture(scope="module")
+def run_by_two(tmp_path_factory):
+    """A folder with a run of RevNet by two processes, started by the plain command."""
+    folder = tmp_path_factory.mktemp("two")
+    devices = [{"name": "machine", "device": "cpu", "processes": 2}]
+    config = {**CONFIG, "devices": devices, "training": {**CONFIG["training"], "epochs": 3}}
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(config))
+    command = [sys.executable, "-m", "bench", "train", "--config", str(folder / "tiny.yaml"), "--seed", "1"]
+    command += ["--architecture", "revnet", "--reconstruction", "noisy", "--output", str(folder / "run")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return folder, done.stderr
+
+
+def test_the_command_starts_two_and_writes_one_record(run_by_two):
+    folder, printed = run_by_two
+    assert [path.name for path in (folder / "run").iterdir()] == ["record.json"]
+    record = json.loads((folder / "run" / "record.json").read_text())
+    assert record["processes"] == {
+        "count": 2,
+        "global_batch_size": 20,
+        "batch_size_each": 10,
+        "batch_normalisation": "over the images of each process",
+    }
+    assert record["hardware"]["device"].startswith("2 processes, ")
+    assert len(record["history"]) == 3 and record["history"][-1]["loss"] < record["history"][0]["loss"]
+    assert record["outcome"]["accuracy"] > 0.3  # ten classes
+    assert printed.count("epoch 1/3 ") == 1
+
+
+def test_a_run_by_two_is_another_than_a_run_by_one(run_by_two):
+    from bench import configuration
+    from bench.plan import Run, run_key
+
+    folder, _ = run_by_two
+    config = configuration.load(folder / "tiny.yaml")
+    run = Run("revnet", "noisy", "machine", 1)
+    key = json.loads((folder / "run" / "record.json").read_text())["digest"]["key"]
+    assert key == run_key(config, run)
+    config["devices"][0]["processes"] = 1
+    assert key != run_key(config, run)
+
+
+def test_a_batch_that_cannot_be_shared_is_named():
+    assert ALONE.share(7) == 7 and Processes(count=2).share(8) == 4
+    with pytest.raises(InputError, match="batch_size is 7, which 2 processes cannot share"):
+        Processes(count=2).share(7)

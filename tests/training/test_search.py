@@ -1,0 +1,79 @@
+"""The search of a recipe: every combination, on held-out images, resumed and recorded; and flip augmentation."""
+
+import json
+
+import pytest
+import torch
+import yaml
+
+from bench.__main__ import main
+from bench.errors import InputError
+from bench.training.evaluation import accuracy
+from bench.training.search import combinations, search
+from tests.training.test_train_command import CONFIG
+
+
+def test_every_combination_and_no_unknown_key():
+    assert combinations({"epochs": [1, 2], "options.gain": [0.5]}) == [
+        {"epochs": 1, "options.gain": 0.5},
+        {"epochs": 2, "options.gain": 0.5},
+    ]
+    with pytest.raises(InputError, match="--try epoch is no setting"):
+        combinations({"epoch": [1]})
+
+
+def test_the_best_mean_is_first_and_a_failed_run_counts_as_nothing():
+    accuracies = {(1, 1): 0.9, (1, 2): 0.92, (2, 1): 0.99, (2, 2): None}
+
+    def run(settings, seed):
+        outcome = {"accuracy": accuracies[settings["epochs"], seed]}
+        return {"outcome": outcome, "seconds": {"load": 1.0, "training": 2.0}}
+
+    trials = search([{"epochs": 2}, {"epochs": 1}], [1, 2], run)
+    assert [trial.settings["epochs"] for trial in trials] == [1, 2]
+    assert trials[0].score == pytest.approx(0.91) and trials[0].seconds == 6
+
+
+def test_the_command_keeps_a_record_and_repeats_nothing(tmp_path, capsys):
+    threads = torch.get_num_threads()
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(CONFIG))
+    command = ["search", "--config", str(tmp_path / "tiny.yaml"), "--architecture", "resnet18"]
+    command += [
+        "--try",
+        "peak_learning_rate=0.1,0.000001",
+        "--validation-images",
+        "50",
+        "--output",
+        str(tmp_path / "s"),
+    ]
+    assert main(command) == 0
+    record = json.loads((tmp_path / "s" / "search.json").read_text())
+    assert record["chosen"] == {"peak_learning_rate": 0.1} and record["evaluated_on"] == "validation"
+    means = [trial["mean"] for trial in record["trials"]]
+    assert len(means) == 2 and means == sorted(means, reverse=True) and means[0] > means[1]
+    runs = {path: path.stat().st_mtime_ns for path in (tmp_path / "s" / "runs").glob("*/record.json")}
+    trial = json.loads(next(iter(runs)).read_text())
+    assert trial["settings"]["evaluated_on"] == "validation" and "validation_accuracy" in trial["history"][0]
+    assert "test_accuracy" not in trial["history"][0] and trial["data"]["sizes"] == [200, 50]
+    assert main(command) == 0
+    assert runs == {path: path.stat().st_mtime_ns for path in (tmp_path / "s" / "runs").glob("*/record.json")}
+    assert "of 50 held-out images" in capsys.readouterr().out
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(False)
+
+
+def test_flip_tta_adds_the_logits_of_the_mirror_image(make_trainer):
+    batches = make_trainer().batches
+    seen = []
+
+    class LeftOrRight(torch.nn.Module):
+        def forward(self, images):
+            seen.append(images)
+            left = images[:, 0, :, :4].mean((1, 2))
+            return torch.stack([left, torch.zeros_like(left)], 1)
+
+    one, both = accuracy(LeftOrRight(), batches), accuracy(LeftOrRight(), batches, mirrored=True)
+    images = (batches.test.float() - 110) / 60
+    expected = ((images[:, 0].mean((1, 2)) <= 0).long() == batches.test_labels).double().mean().item()
+    assert both == pytest.approx(expected) and 0 <= one <= 1
+    assert len(seen) == 3 * len(list(batches.testing()))
