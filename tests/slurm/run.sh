@@ -14,7 +14,7 @@ pids=()
 finish() {
     for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
     wait 2>/dev/null || true
-    [ "$(readlink /etc/slurm/slurm.conf)" = "$state/slurm.conf" ] && rm /etc/slurm/slurm.conf
+    [ "$(readlink /etc/slurm/slurm.conf)" = "$state/slurm.conf" ] && rm -f /etc/slurm/slurm.conf /etc/slurm/gres.conf
     rm -rf "$state"
 }
 trap finish EXIT
@@ -33,6 +33,9 @@ sed -e "s|@HOST@|$(hostname -s)|; s|@STATE@|$state|; s|@CPUS@|$(nproc --all)|" \
 [ ! -e /etc/slurm/slurm.conf ] || { echo "error: /etc/slurm/slurm.conf exists: this machine has a Slurm of its own; run the test elsewhere" >&2; exit 1; }
 mkdir -p /etc/slurm
 ln -sf "$state/slurm.conf" /etc/slurm/slurm.conf
+# Two GPUs in name only: Slurm hands them out, and the runs, which find none, take the CPU.
+echo "Name=gpu File=/dev/null,/dev/zero" >"$state/gres.conf"
+ln -sf "$state/gres.conf" /etc/slurm/gres.conf
 until [ -S "$state/munge.socket" ]; do sleep 0.2; done
 slurmctld -D >"$state/out" 2>&1 &
 pids+=($!)
@@ -46,10 +49,10 @@ sinfo || { cat "$state"/*.log "$state"/*out >&2; exit 1; }
 sinfo --noheader --format=%T | grep -q idle || { tail -n 30 "$state"/*.log >&2; exit 1; }
 
 rm -rf results/smoke paper_tables/smoke
-# No GPU here: gpu=0 asks for none. Small networks: a core and 2 GB a job.
+# Small networks: a core and 2 GB a job.
 SCALE=smoke "$python" -m snakemake --workflow-profile profiles/slurm --jobs 2 --latency-wait 5 \
     --default-resources slurm_account=test slurm_partition=test mem_mb=2000 runtime=20 cpus_per_task=1 \
-    --slurm-init-seconds-before-status-checks 5 --slurm-status-command squeue --resources gpu=0 timing=2 ${ARGS:-} &
+    --slurm-init-seconds-before-status-checks 5 --slurm-status-command squeue --resources gpu=2 timing=2 ${ARGS:-} &
 # In the background, so that it ends with this script, however that ends.
 pids+=($!)
 wait $!
