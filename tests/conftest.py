@@ -1,4 +1,4 @@
-"""For all tests and the processes that they start: one thread, since a second costs small tensors more than it gives."""
+"""For all tests and the processes that they start: one thread, as a second costs small tensors more than it gives."""
 
 import os
 
