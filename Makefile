@@ -32,8 +32,9 @@ report: .venv/ready
 test-slurm: .venv/ready
 	@bash tests/slurm/run.sh $(BIN)/python
 
+# One thread: a second costs small tensors more than it gives, many times as much where the cores are shared.
 test: .venv/ready
-	@$(BIN)/python -m pytest $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(ARGS)
 
 # Made anew when the pins change, so that nothing of an older list stays behind.
 .venv/ready: envs/requirements.txt

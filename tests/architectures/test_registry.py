@@ -25,7 +25,9 @@ def test_every_network_builds_from_defaults_and_on_the_meta_device(name):
 
 @pytest.mark.parametrize("name", names())
 def test_every_network_maps_images_to_logits_in_training_and_evaluation(name):
-    model = build(name, classes=7, in_channels=1, initial_channels=ARCHITECTURES[name].search.multiple * 2)
+    architecture = ARCHITECTURES[name]
+    channels = architecture.search.multiple * 2
+    model = build(name, architecture.reconstructions[0], classes=7, in_channels=1, initial_channels=channels)
     for images in (torch.randn(4, 1, 32, 32), torch.randn(2, 1, 32, 32)):
         logits = model(images)
         assert logits.shape == (len(images), 7)
