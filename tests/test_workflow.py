@@ -68,7 +68,7 @@ def test_the_tables_have_every_architecture_reconstruction_and_device(tree: Path
     table1 = pd.read_csv(folder / "table1.csv").set_index(["architecture", "reconstruction"])
     for pair in memory_targets(CONFIGURATION):
         # A step's time is relative to the same network with stored activations, where there is one.
-        timed = "ideal" in ARCHITECTURES[pair[0]].reconstructions
+        timed = (pair[0], "ideal") in memory_targets(CONFIGURATION)
         assert table1.loc[pair, measured if timed else measured[:3] + measured[4:]].notna().all(), pair
         assert table1.loc[pair, "runs_not_run"] == 0, pair
     table2 = pd.read_csv(folder / "table2.csv").set_index(["device", "architecture", "reconstruction"])
