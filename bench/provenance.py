@@ -101,6 +101,7 @@ def code_digest(kind: str = "train") -> str:
     return digest.hexdigest()[:12]
 
 
+@cache
 def meaning(source: str) -> str:
     """A module's syntax tree as text, without docstrings and without what differs between versions of Python."""
     return describe(ast.parse(source))

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from bench.architectures.registry import register
 from bench.architectures.search import StageWidths
 from bench.errors import InputError
+from bench.reversible.initialisation import he_normal_
 
 
 class BasicBlock(nn.Module):
@@ -111,4 +112,4 @@ def initialise(model: nn.Module) -> None:
     """He et al. (2015): convolution weights normal with variance 2 / fan-out; the rest keeps torch's defaults."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            he_normal_(module.weight)

@@ -7,6 +7,7 @@ from bench.architectures.search import StageWidths
 from bench.architectures.trunk import stem
 from bench.errors import InputError
 from bench.reversible import GlobalPooling, InvertibleBatchNorm2d, ReversibleBlock, ReversibleSequential
+from bench.reversible.initialisation import he_normal_
 
 
 @register(
@@ -59,5 +60,5 @@ def residual_function(channels: int) -> nn.Sequential:
 def convolution(in_channels: int, out_channels: int, stride: int) -> list[nn.Module]:
     """3x3 convolution and batch normalisation."""
     kernel = nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False)
-    nn.init.kaiming_normal_(kernel.weight, mode="fan_out", nonlinearity="relu")
+    he_normal_(kernel.weight)
     return [kernel, nn.BatchNorm2d(out_channels)]

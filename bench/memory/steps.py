@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy
 import torch
-from scipy.stats import bootstrap
 from torch import nn
 
 from bench.errors import InputError
@@ -77,5 +76,7 @@ def paired_ratio(seconds: Sequence[float], reference: Sequence[float]) -> Ratio:
     median = float(numpy.median(ratios))
     if len(ratios) < 2:
         return Ratio(median, median, median)
+    from scipy.stats import bootstrap  # here: it takes a second, and a network with one mode has no ratio
+
     interval = bootstrap((ratios,), numpy.median, method="percentile", rng=numpy.random.default_rng(0))
     return Ratio(median, float(interval.confidence_interval.low), float(interval.confidence_interval.high))

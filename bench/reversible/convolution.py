@@ -29,8 +29,8 @@ class InvertibleConv2d(InvertibleLayer):
         half = channels // 2
         self.channels, self.kernel_size, self.slice_bytes = channels, kernel_size, slice_bytes
         deviation = gain / math.sqrt(half * kernel_size**2)
-        self.f = nn.Parameter(torch.randn(half, half, kernel_size, kernel_size) * deviation)
-        self.g = nn.Parameter(torch.randn(half, half, kernel_size, kernel_size) * deviation)
+        self.f = nn.Parameter(torch.randn(half, half, kernel_size, kernel_size).mul_(deviation))
+        self.g = nn.Parameter(torch.randn(half, half, kernel_size, kernel_size).mul_(deviation))
 
     def extra_repr(self) -> str:
         return f"{self.channels}, kernel_size={self.kernel_size}"

@@ -6,6 +6,8 @@ retraced, a `StreamedBranch` recomputes it from the block's inverse, a slice of 
 
 from torch import nn
 
+from bench.reversible.initialisation import he_normal_
+
 
 class StreamedUnits(nn.Sequential):
     """`units` times convolution, batch norm and ReLU: (N, channels, H, W) -> the same shape.
@@ -22,6 +24,6 @@ class StreamedUnits(nn.Sequential):
         layers: list[nn.Module] = []
         for _ in range(units):
             kernel = nn.Conv2d(channels, channels, kernel_size, padding=kernel_size // 2, bias=False)
-            nn.init.kaiming_normal_(kernel.weight, mode="fan_out", nonlinearity="relu")
+            he_normal_(kernel.weight)
             layers += [kernel, nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
         super().__init__(*layers)

@@ -67,6 +67,7 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
         metadata = {"CreationDate": None} if path.suffix == ".pdf" else None
         figure.savefig(temporary, format=path.suffix[1:], metadata=metadata)
         temporary.replace(path)
+        figure.set_layout_engine("none")  # the second file keeps the first one's layout: finding it is half the work
     pyplot.close(figure)
     return paths
 
