@@ -5,12 +5,12 @@
 # make test-slurm the smoke scale through a Slurm of its own on this machine (needs slurm-wlm and munge)
 #
 # SCALE=quick     which scale (smoke, quick, cpu, paper); without it, the one that suits this machine
-# CORES=1         jobs at once
+# CORES=1         cores, of which a run on a CPU takes as many as its scale says (default: 2 where there are as many)
 # ARGS=...        further options of snakemake (or of pytest, for `make test`), such as ARGS=-n
 # PYTHON=python3  the Python (3.11 or newer) that .venv is made with
 
 PYTHON ?= python3
-CORES ?= 1
+CORES ?= $(if $(filter 1,$(shell nproc)),1,2)
 SCALE ?=
 ARGS ?=
 export SCALE

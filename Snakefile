@@ -20,6 +20,7 @@ from bench.plan import timeline_key
 from bench.reporting.figures.names import FIGURE_FILES
 from bench.reporting.timelines.names import timeline_names
 from bench.scales import choose, configuration_of
+from bench.training.settings import available_cpus
 
 if set(config) - {"scale"}:
     raise WorkflowError(f"--config knows only the key scale, not {', '.join(set(config) - {'scale'})}.")
@@ -38,6 +39,18 @@ for job in jobs:
     if job.kind in ("memory", "steps"):
         measurements.setdefault(job.architecture, []).append(job)
 experiments = {job.name: job for job in jobs if job.kind == "numerics"}
+
+
+def gpus(wildcards):
+    """GPUs of a job: none on a machine without any; on a cluster each asks for one."""
+    return int(choice.gpu or not workflow.local_exec)
+
+
+def cores(wildcards):
+    """Cores of a training run, so that each has its own: as many as the scale says; with a GPU, one."""
+    return 1 if gpus(wildcards) else settings["threads"] or available_cpus()
+
+
 # Steps run in the interpreter that runs Snakemake, or in the environment that Snakemake makes for them. Said here and not
 # as a parameter of the rules: an environment that moved must not make every record anew.
 if not workflow.deployment_settings.deployment_method:
@@ -77,9 +90,9 @@ rule train:
         "<results>/logs/train-{name}.log",
     conda:
         "envs/bench.yaml"
+    threads: cores
     resources:
-        gpu=1,
-        timing=1,
+        gpu=gpus,
     params:
         config=choice.path,
         key=lambda wildcards: trainings[wildcards.name].key,
@@ -102,7 +115,7 @@ for architecture, records in measurements.items():
         conda:
             "envs/bench.yaml"
         resources:
-            gpu=1,
+            gpu=gpus,
             timing=1,
         params:
             config=choice.path,
@@ -123,7 +136,7 @@ rule numerics:
     conda:
         "envs/bench.yaml"
     resources:
-        gpu=1,
+        gpu=gpus,
     params:
         config=choice.path,
         key=lambda wildcards: experiments[wildcards.name].key,
@@ -159,7 +172,7 @@ rule timeline:
     conda:
         "envs/bench.yaml"
     resources:
-        gpu=1,
+        gpu=gpus,
     params:
         config=choice.path,
         key=timeline_key(settings),

@@ -18,6 +18,7 @@ from bench.schema import nearest
 # Where the data set module downloads CIFAR-10 from, and how long in seconds an answer is waited for.
 CIFAR10_SERVER = ("www.cs.toronto.edu", 443)
 PATIENCE_S = 5.0
+NO_GPU = "no CUDA GPU"
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Choice:
     found: str
     reason: str
     file: Path | None = None  # a configuration elsewhere than in the project's folder
+    gpu: bool = False  # whether this machine has a CUDA GPU
 
     @property
     def path(self) -> Path:
@@ -49,17 +51,17 @@ def choose(asked: str | None = None) -> Choice:
         asked, source = os.environ.get("SCALE", ""), "the variable SCALE says so"
     gpu = gpu_name()
     if asked and asked.endswith(".yaml"):
-        return Choice(Path(asked).stem, gpu or "no CUDA GPU", source, Path(asked))
+        return Choice(Path(asked).stem, gpu or NO_GPU, source, Path(asked), gpu is not None)
     if asked:
         if asked not in SCALES:
             raise InputError(f"There is no scale {asked!r}; choose one of {', '.join(SCALES)}{nearest(asked, SCALES)}.")
-        return Choice(asked, gpu or "no CUDA GPU", source)
+        return Choice(asked, gpu or NO_GPU, source, gpu=gpu is not None)
     if gpu is None:
-        return Choice("quick", "no CUDA GPU", "it needs no GPU and no download")
+        return Choice("quick", NO_GPU, "it needs no GPU and no download")
     place = cifar10_place()
     if place is None:
-        return Choice("quick", f"{gpu}, but CIFAR-10 neither here nor to be downloaded", "it needs no download")
-    return Choice("paper", f"{gpu}, and CIFAR-10 {place}", "both are what the reproduction needs")
+        return Choice("quick", f"{gpu}, but CIFAR-10 neither here nor to be downloaded", "it needs no download", gpu=True)
+    return Choice("paper", f"{gpu}, and CIFAR-10 {place}", "both are what the reproduction needs", gpu=True)
 
 
 def configuration_of(choice: Choice) -> Configuration:

@@ -20,7 +20,7 @@ TABLES = [f"{table}.{suffix}" for table in ("table1", "table2") for suffix in ("
 
 def snakemake(folder: Path, *options: str) -> str:
     """What Snakemake prints when run there in the smoke scale; the test fails when it does."""
-    # Its times mean nothing, so that jobs need not run alone.
+    # Its times mean nothing, so that steps need not be timed alone.
     command = [sys.executable, "-m", "snakemake", "--cores", "2", *options, "--resources", "gpu=2", "timing=2"]
     environment = {**os.environ, "SCALE": "smoke"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)

@@ -51,7 +51,9 @@ class SlicedBranch:
         for start, end in itertools.pairwise([0, *self.norms, len(self.layers)]):
             moments = Moments()
             for s in batch_slices(x[0], self.slice_bytes):
-                state = viewed(y, s) if start else copied(x, s)
+                state = viewed(y, s)
+                if not start:
+                    put(viewed(x, s), y, s)
                 for layer, known in zip(self.layers[start:end], memo[start:end], strict=True):
                     with working("forward", layer, state, None, s):
                         layer.replay(state, known)
