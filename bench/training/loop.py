@@ -70,7 +70,7 @@ class Trainer:
         steps = self.batches.steps_per_epoch
         for step, (images, labels) in enumerate(self.batches.training(epoch)):
             self.set_learning_rate((epoch - 1) * steps + step)
-            with computing(self.recipe, self.batches.device):
+            with computing(self.recipe.precision, self.batches.device):
                 logits = self.wrapped(images)
             loss = batch_loss(logits, labels, self.recipe)
             loss.backward()
@@ -91,7 +91,7 @@ class Trainer:
     def evaluate(self, mirrored: bool = False) -> float:
         """Accuracy of the present weights (`evaluation.accuracy`), every process taking its share of the images."""
         self.processes.average_buffers_(self.model)
-        with computing(self.recipe, self.batches.device):
+        with computing(self.recipe.precision, self.batches.device):
             return accuracy(self.model, self.batches, self.processes, mirrored)
 
     def set_learning_rate(self, step: int) -> None:
