@@ -7,11 +7,12 @@ time, as many as F has units (convolution, batch norm, ReLU) and one more:
 1. Recompute F's output, take it away from the block's, and gather the sums of the last batch norm.
 2. With these, pull the gradient back through that unit, and gather the sums of the unit below, and so on.
 
-With one unit nothing of the batch's size is needed: state and gradient, the floor. With two or more, one buffer as
-large as F's input carries the last convolution's output from the first pass to the second, and from then on each
-slice's gradient from pass to pass.
+With one unit nothing of the batch's size is needed: state and gradient, the floor. With two or more, or where the
+module asks for it (`hold`), one buffer as large as F's input carries the last convolution's output from the first pass
+to the second, and from then on each slice's gradient from pass to pass.
 
-So much is computed in units of one convolution of F forward, its gradients counting 2: 5 with one unit, 10 with two.
+So much is computed in units of one convolution of F forward, its gradients counting 2: 5 with one unit, 4 if its
+convolution's output is held, 10 with two.
 """
 
 from typing import Any
@@ -40,7 +41,8 @@ class StreamedBranch:
         self.module, self.slice_bytes = module, slice_bytes
         layers: list[Any] = list(module)
         self.units = [StreamedUnit(*layers[at : at + 2]) for at in range(0, len(layers), 3)]
-        self.buffers, self.recomputations = buffers(len(self.units)), recomputations(len(self.units))
+        count = len(self.units)
+        self.buffers, self.recomputations = buffers(count, module.hold), recomputations(count, module.hold)
 
     def differentiable(self, x: State) -> State:
         return parted(self.module(join(x)), x)

@@ -48,9 +48,10 @@ def hybrid_block(channels: int, units: int = 2, slice_bytes: int | None = None) 
     return ReversibleBlock(f, InvertibleChain(*unit(channels // 2)), slice_bytes)
 
 
-def streamed_block(channels: int, units: int, slice_bytes: int | None = None) -> ReversibleBlock:
+def streamed_block(channels: int, units: int, slice_bytes: int | None = None, hold: bool = False) -> ReversibleBlock:
     """`units` of them in F, one in G."""
-    return ReversibleBlock(StreamedUnits(channels // 2, units), StreamedUnits(channels // 2), slice_bytes)
+    half = channels // 2
+    return ReversibleBlock(StreamedUnits(half, units, hold=hold), StreamedUnits(half, hold=hold), slice_bytes)
 
 
 LAYERS: dict[str, Callable[[int], InvertibleLayer]] = {
@@ -66,6 +67,7 @@ LAYERS: dict[str, Callable[[int], InvertibleLayer]] = {
     "hybrid block": hybrid_block,
     "sliced hybrid block": lambda channels: hybrid_block(channels, units=3, slice_bytes=1),
     "streamed block": lambda channels: streamed_block(channels, units=1),
+    "holding streamed block": lambda channels: streamed_block(channels, units=1, slice_bytes=1, hold=True),
     "sliced streamed block": lambda channels: streamed_block(channels, units=3, slice_bytes=1),
     "chain": lambda channels: InvertibleChain(*unit(channels), ChannelPooling(), *unit(4 * channels)),
 }
