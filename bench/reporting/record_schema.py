@@ -81,13 +81,20 @@ _MEMORY = _object(
     measured=_object(bytes_per_pixel=_AMOUNT_OR_NULL, table_batch_size=_COUNT, table_peak_bytes=_AMOUNT_OR_NULL),
     **_ORIGIN,
 )
+_ENDED = {
+    "type": ["object", "null"],
+    "required": ["status"],
+    "properties": {"status": {"enum": ["ok", "out-of-memory"]}},
+}
 _RATIO = _object(median=_AMOUNT, low=_AMOUNT, high=_AMOUNT)
 _STEPS = _object(
     settings=_object(architecture=_TEXT),
     seconds={"type": "object", "additionalProperties": {"type": "array", "items": _AMOUNT, "minItems": 1}},
     **_ORIGIN,
 )
+_MEMORY["properties"]["outcome"] = _ENDED
 _STEPS["properties"] |= {
+    "outcome": _ENDED,
     "ratio_to_ideal": {"type": ["object", "null"], "additionalProperties": _RATIO},
     "ratio_to_resnet18": {"anyOf": [{"type": "null"}, _RATIO]},
 }
