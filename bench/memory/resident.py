@@ -62,8 +62,8 @@ def _sizes(path: Path, architecture: str, reconstruction: str, batch_size: int) 
     from bench.errors import InputError
     from bench.memory.peak import make_optimizer, measure_peak, random_batch, training_step
     from bench.training.allocator import set_allocator
-    from bench.training.memory_use import forget_peaks, peaks
     from bench.training.memory_format import place
+    from bench.training.memory_use import forget_peaks, peaks
     from bench.training.network import network
     from bench.training.settings import set_threads
 
