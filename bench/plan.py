@@ -87,6 +87,11 @@ def run_key(configuration: Configuration, run: Run) -> str:
     )
 
 
+def measured_recipe(configuration: Configuration) -> dict[str, Any]:
+    """What of the recipe a training step's memory and time depend on."""
+    return {key: configuration["training"][key] for key in ("precision", "norm_scale", "norm_scale_eps")}
+
+
 def memory_key(configuration: Configuration, architecture: str, reconstruction: str) -> str:
     """Key of a memory record."""
     return _key(
@@ -95,6 +100,7 @@ def memory_key(configuration: Configuration, architecture: str, reconstruction: 
         architecture,
         reconstruction=reconstruction,
         image_size=configuration["data"]["image_size"],
+        training=measured_recipe(configuration),
         memory=configuration["memory"],
     )
 
@@ -107,6 +113,7 @@ def steps_key(configuration: Configuration, architecture: str) -> str:
         architecture,
         reconstructions=configuration["architectures"][architecture]["reconstructions"],
         image_size=configuration["data"]["image_size"],
+        training=measured_recipe(configuration),
         steps=configuration["steps"],
     )
 

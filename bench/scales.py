@@ -60,7 +60,9 @@ def choose(asked: str | None = None) -> Choice:
         return Choice("quick", NO_GPU, "it needs no GPU and no download")
     place = cifar10_place()
     if place is None:
-        return Choice("quick", f"{gpu}, but CIFAR-10 neither here nor to be downloaded", "it needs no download", gpu=True)
+        return Choice(
+            "quick", f"{gpu}, but CIFAR-10 neither here nor to be downloaded", "it needs no download", gpu=True
+        )
     return Choice("paper", f"{gpu}, and CIFAR-10 {place}", "both are what the reproduction needs", gpu=True)
 
 

@@ -5,10 +5,9 @@ from torch import nn
 from bench.architectures.layerwise import unit
 from bench.architectures.registry import register
 from bench.architectures.search import VolumePreserving
-from bench.architectures.trunk import head, norm_layer, pooling_layer, poolings, stage_channels, stem
+from bench.architectures.trunk import entry, volume_preserving
 from bench.reversible import (
     InvertibleChain,
-    InvertibleLeakyReLU,
     ReversibleBlock,
     ReversibleSequential,
 )
@@ -43,18 +42,20 @@ def hybrid(
     restores the inputs of F and G bit for bit (None: chosen at the first batch); the other options as in the layer-wise
     network.
     """
-    kinds = poolings(pooling, depths, "hybrid")
-    channels = stage_channels(initial_channels, kinds)
 
     def chain(width: int) -> InvertibleChain:
         told = (width, negative_slope, gamma_eps, gain, norm_inverse)
         return InvertibleChain(*(layer for _ in range(units) for layer in unit(*told)))
 
-    layers: list[nn.Module] = [stem(in_channels, initial_channels)]
-    layers += [norm_layer(initial_channels, gamma_eps, norm_inverse), InvertibleLeakyReLU(negative_slope, True)]
-    for stage, depth in enumerate(depths):
-        if stage:
-            layers.append(pooling_layer(kinds[stage - 1]))
-        layers += [ReversibleBlock(chain(channels[stage] // 2), chain(channels[stage] // 2)) for _ in range(depth)]
-    layers += head(channels[-1], classes, kinds, head_pooling, logit_scale)
+    layers = volume_preserving(
+        "hybrid",
+        entry(in_channels, initial_channels, negative_slope, gamma_eps, norm_inverse),
+        lambda channels: [ReversibleBlock(chain(channels // 2), chain(channels // 2))],
+        initial_channels,
+        depths,
+        pooling,
+        classes,
+        head_pooling,
+        logit_scale,
+    )
     return ReversibleSequential(*layers, reconstruction=reconstruction, grid_bits=grid_bits)

@@ -4,7 +4,7 @@ from torch import nn
 
 from bench.architectures.registry import register
 from bench.architectures.search import VolumePreserving
-from bench.architectures.trunk import head, norm_layer, pooling_layer, poolings, stage_channels, stem
+from bench.architectures.trunk import entry, norm_layer, volume_preserving
 from bench.reversible import (
     InvertibleConv2d,
     InvertibleLayer,
@@ -40,16 +40,17 @@ def layerwise(
     `norm_inverse`: batch norm restores its input from the stored "statistics", or, as in the authors' code, from its
     "renormalised" output.
     """
-    kinds = poolings(pooling, depths, "layerwise")
-    channels = stage_channels(initial_channels, kinds)
-    layers: list[nn.Module] = [stem(in_channels, initial_channels)]
-    layers += [norm_layer(initial_channels, gamma_eps, norm_inverse), InvertibleLeakyReLU(negative_slope, True)]
-    for stage, depth in enumerate(depths):
-        if stage:
-            layers.append(pooling_layer(kinds[stage - 1]))
-        for _ in range(depth):
-            layers += unit(channels[stage], negative_slope, gamma_eps, gain, norm_inverse)
-    layers += head(channels[-1], classes, kinds, head_pooling, logit_scale)
+    layers = volume_preserving(
+        "layerwise",
+        entry(in_channels, initial_channels, negative_slope, gamma_eps, norm_inverse),
+        lambda channels: unit(channels, negative_slope, gamma_eps, gain, norm_inverse),
+        initial_channels,
+        depths,
+        pooling,
+        classes,
+        head_pooling,
+        logit_scale,
+    )
     return ReversibleSequential(*layers, reconstruction=reconstruction)
 
 

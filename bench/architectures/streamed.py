@@ -11,12 +11,10 @@ from torch import nn
 
 from bench.architectures.registry import register
 from bench.architectures.search import VolumePreserving
-from bench.architectures.trunk import head, pooling_layer, poolings, stage_channels, stem
+from bench.architectures.trunk import entry, volume_preserving
 from bench.errors import InputError
 from bench.reversible import (
     Int16Stem,
-    InvertibleBatchNorm2d,
-    InvertibleLeakyReLU,
     ReversibleBlock,
     ReversibleSequential,
     StreamedUnits,
@@ -57,18 +55,18 @@ def streamed(
             f"streamed: state is one of {', '.join(STATES)}, and int16 goes with exact reconstruction (or ideal, which"
             f" stores float32) and one unit; got state {state!r}, reconstruction {reconstruction!r} and {units} units."
         )
-    kinds = poolings(pooling, depths, "streamed")
-    channels = stage_channels(initial_channels, kinds)
-    layers: list[nn.Module] = [stem(in_channels, initial_channels)]
-    layers += [InvertibleBatchNorm2d(initial_channels, gamma_eps=gamma_eps), InvertibleLeakyReLU(negative_slope, True)]
-    if state == "int16":
-        layers = [Int16Stem(*layers)]
-    for stage, depth in enumerate(depths):
-        if stage:
-            layers.append(pooling_layer(kinds[stage - 1]))
-        half = channels[stage] // 2
-        layers += [ReversibleBlock(StreamedUnits(half, units), StreamedUnits(half, units)) for _ in range(depth)]
-    layers += head(channels[-1], classes, kinds, head_pooling, logit_scale)
+    first = entry(in_channels, initial_channels, negative_slope, gamma_eps)
+    layers = volume_preserving(
+        "streamed",
+        [Int16Stem(*first)] if state == "int16" else first,
+        lambda channels: [ReversibleBlock(StreamedUnits(channels // 2, units), StreamedUnits(channels // 2, units))],
+        initial_channels,
+        depths,
+        pooling,
+        classes,
+        head_pooling,
+        logit_scale,
+    )
     return ReversibleSequential(*layers, reconstruction=reconstruction, grid_bits=grid_bits)
 
 

@@ -1,5 +1,7 @@
 """What the volume-preserving networks share: the stem, the poolings between resolutions, and the head."""
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -10,12 +12,48 @@ from bench.reversible import (
     GlobalPooling,
     InvertibleBatchNorm2d,
     InvertibleLayer,
+    InvertibleLeakyReLU,
     RenormalisedBatchNorm2d,
 )
 
 POOLINGS = {"channel": ChannelPooling, "batch": BatchPooling}
 # How batch norm restores its input: from its stored statistics, or from the statistics of the output that it is given.
 NORM_INVERSES = {"statistics": InvertibleBatchNorm2d, "renormalised": RenormalisedBatchNorm2d}
+
+
+def entry(
+    in_channels: int, channels: int, negative_slope: float, gamma_eps: float, norm_inverse: str = "statistics"
+) -> list[nn.Module]:
+    """The stem with its batch normalisation and leaky ReLU."""
+    activation = InvertibleLeakyReLU(negative_slope, inplace=True)
+    return [stem(in_channels, channels), norm_layer(channels, gamma_eps, norm_inverse), activation]
+
+
+def volume_preserving(
+    name: str,
+    first: Sequence[nn.Module],
+    block: Callable[[int], Sequence[nn.Module]],
+    initial_channels: int,
+    depths: tuple[int, ...],
+    pooling: tuple[str, ...] | None,
+    classes: int,
+    head_pooling: str,
+    logit_scale: float,
+) -> list[nn.Module]:
+    """The layers of the network `name`: `first`, `depths[i]` blocks at resolution i with poolings between, the head.
+
+    `block` makes the layers of one block of that many channels; `pooling` is one kind before each resolution but the
+    first, "channel" or "batch" (None: channel pooling throughout).
+    """
+    kinds = poolings(pooling, depths, name)
+    channels = stage_channels(initial_channels, kinds)
+    layers = list(first)
+    for stage, depth in enumerate(depths):
+        if stage:
+            layers.append(pooling_layer(kinds[stage - 1]))
+        for _ in range(depth):
+            layers += block(channels[stage])
+    return [*layers, *head(channels[-1], classes, kinds, head_pooling, logit_scale)]
 
 
 def poolings(kinds: tuple[str, ...] | None, depths: tuple[int, ...], name: str) -> tuple[str, ...]:

@@ -46,9 +46,12 @@ def read_binary(files: dict[str, Path], folder: Path) -> Originals:
     """Read the binary version: five files for training, one for testing."""
     parts = [read_binary_file(files[name]) for name in TRAIN_FILES]
     test, test_labels = read_binary_file(files[TEST_FILE])
+    train_labels = torch.cat([labels for _, labels in parts])
+    check_balance(train_labels, folder, "training")
+    check_balance(test_labels, folder, "test")
     return Originals(
         train=torch.cat([images for images, _ in parts]),
-        train_labels=torch.cat([labels for _, labels in parts]),
+        train_labels=train_labels,
         test=test,
         test_labels=test_labels,
         classes=CLASSES,
@@ -64,6 +67,17 @@ def read_binary_file(path: Path) -> tuple[Tensor, Tensor]:
         raise InputError(f"{path} has {len(content):,} bytes where CIFAR-10's has {wanted:,}; fetch it again.")
     rows = torch.frombuffer(bytearray(content), dtype=torch.uint8).view(IMAGES_A_FILE, 1 + IMAGE_BYTES)
     return rows[:, 1:].reshape(-1, 3, 32, 32), rows[:, 0].to(torch.int64)
+
+
+def check_balance(labels: Tensor, folder: Path, which: str) -> None:
+    """Refuse labels (N,) that are not as many of each class. No digest of these files is published; this is."""
+    wanted = len(labels) // len(CLASSES)
+    counts = torch.bincount(labels, minlength=len(CLASSES)).tolist()
+    if counts != [wanted] * len(CLASSES):
+        raise InputError(
+            f"The files of {folder} are damaged: they have {counts} {which} images of the classes where CIFAR-10 has"
+            f" {wanted:,} of each; fetch them again."
+        )
 
 
 def read_python(parent: Path, download: bool = False) -> Originals:

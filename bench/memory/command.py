@@ -29,7 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
     from bench.plan import memory_key
     from bench.records import write_record
     from bench.training.device import device_entry, torch_device
-    from bench.training.network import network
+    from bench.training.network import trained_network
+    from bench.training.recipe import recipe_from
     from bench.training.settings import set_determinism, set_precision, set_threads
 
     config = configuration.load(arguments.config)
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     set_threads(config.get("threads", 0))
     set_precision(config["training"]["precision"])
     set_determinism(device, seed=0, capped=False, exact=reconstruction == "exact")
-    model, shape = network(config, architecture, reconstruction)
+    model, shape = trained_network(config, architecture, reconstruction, recipe_from(config["training"]))
     settings = {**record.shape_settings(config, architecture, shape), "reconstruction": reconstruction}
     settings |= {"device_type": device.type, "optimizer": OPTIMIZER}
     result = {
@@ -70,7 +71,7 @@ def theory(model: Any, settings: dict[str, Any], table_batch: int) -> dict[str, 
     from bench.memory.cost_model import pixel_cost
 
     side = settings["image_size"]
-    cost = pixel_cost(model, image_size=side, in_channels=settings["in_channels"])
+    cost = pixel_cost(model, side, settings["in_channels"], settings["precision"])
     return {
         "weights_bytes": cost.weights_bytes,
         "weight_gradients_bytes": cost.weight_gradients_bytes,
@@ -95,7 +96,9 @@ def measured(
 
     def measure(batch_size: int) -> Peak:
         size, channels, classes = (settings[key] for key in ("image_size", "in_channels", "classes"))
-        return measure_peak(model, batch_size, size, channels, classes, settings["optimizer"], device)
+        return measure_peak(
+            model, batch_size, size, channels, classes, settings["optimizer"], device, settings["precision"]
+        )
 
     peaks = [measured_or_refused(measure, batch_size) for batch_size in batch_sizes]
     table_bytes, was_extrapolated = table_peak(peaks, table_batch, measure, device)

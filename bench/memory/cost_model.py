@@ -22,7 +22,8 @@ How this reads the paper where it can be read in two ways, and what theory leave
   input (behind the last block; RevNet's stem); what a head needs to pool backwards; slices of convolutions and
   poolings, which do not grow with the batch once it is larger than a slice; workspaces of kernels, cuDNN's above all.
   Measured peaks have them all. A checkpointed block has two maps more than theory when its backward pass begins: its
-  recomputed output, and that output's gradient twice (before and after the activation).
+  recomputed output, and that output's gradient twice (before and after the activation). In mixed precision, the
+  bfloat16 copy that a convolution stores of an input that is float32, as the reversible streams are.
 """
 
 from collections.abc import Iterable
@@ -75,18 +76,21 @@ class PixelCost:
         return self.batch_bytes(batch, height, width) + images + self.weight_gradients_bytes + self.optimizer_bytes
 
 
-def pixel_cost(network: nn.Module | str, image_size: int = 32, in_channels: int = 3, **arguments: Any) -> PixelCost:
+def pixel_cost(
+    network: nn.Module | str, image_size: int = 32, in_channels: int = 3, precision: str = "float32", **arguments: Any
+) -> PixelCost:
     """Theory for a network, or for the architecture of that name, built with `arguments`.
 
     A checkpointed ResNet keeps each block's input, and one block's inside at a time. An offloaded one is described on
     the device that it leaves: it holds the one tensor that is fetched back (on a CPU nothing leaves, and what is
-    measured there is the stored network). Under autocast the types are the real ones.
+    measured there is the stored network). `precision` is that of training; under autocast the types are the real ones.
     """
     if isinstance(network, str):
         network = build(network, in_channels=in_channels, **arguments)
     weights = sum(parameter.numel() for parameter in network.parameters()) * BYTES_PER_VALUE
     pixels = IMAGES * image_size**2
-    with traced(network, rules_for(network), (IMAGES, in_channels, image_size, image_size)) as (trace, images):
+    shape = IMAGES, in_channels, image_size, image_size
+    with traced(network, rules_for(network), shape, precision) as (trace, images):
         if isinstance(network, OffloadedResNet18):
             state, hidden, gradient = _offloaded_peak(trace.entries, images)
         else:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from bench.errors import InputError
 from bench.memory.tracker import ACTIVATIONS, BUFFERS, GRADIENTS, INPUT, OPTIMIZER, WEIGHTS, LiveBytes
+from bench.memory.training_step import make_optimizer, random_batch, step_loss, training_step
+from bench.training.memory_format import place
 
 # What an allocator holds beyond tensors: kernels' workspaces and rounding. Only CUDA's allocator can tell.
 WORKSPACE = "workspace"
@@ -34,40 +35,6 @@ class Peak:
     reserved_bytes: int | None
 
 
-def make_optimizer(model: nn.Module, name: str = "sgd-nesterov") -> torch.optim.Optimizer:
-    """The optimizer of the measured step. With learning rate 0 the same operators run and the weights stay."""
-    momentum = {"sgd": 0.0, "sgd-nesterov": 0.9}
-    if name not in momentum:
-        raise InputError(f"Unknown optimizer {name!r}; choose one of {', '.join(momentum)}.")
-    return torch.optim.SGD(
-        [parameter for parameter in model.parameters() if parameter.requires_grad],
-        lr=0.0,
-        momentum=momentum[name],
-        nesterov=momentum[name] > 0,
-        weight_decay=5e-4,
-        foreach=False,
-    )
-
-
-def random_batch(
-    batch_size: int, image_size: int, in_channels: int, classes: int, device: str | torch.device
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Normal noise (N, in_channels, H, W) float32 and labels (N,) int64; the global random state is left alone."""
-    generator = torch.Generator().manual_seed(0)
-    images = torch.randn(batch_size, in_channels, image_size, image_size, generator=generator)
-    labels = torch.randint(classes, (batch_size,), generator=generator)
-    return images.to(device), labels.to(device)
-
-
-def training_step(
-    model: nn.Module, optimizer: torch.optim.Optimizer, images: torch.Tensor, labels: torch.Tensor
-) -> None:
-    """Forward, cross entropy, backward, optimizer, from gradients set to None."""
-    optimizer.zero_grad(set_to_none=True)
-    functional.cross_entropy(model(images), labels).backward()
-    optimizer.step()
-
-
 def measure_peak(
     model: nn.Module,
     batch_size: int,
@@ -76,8 +43,11 @@ def measure_peak(
     classes: int = 10,
     optimizer: str = "sgd-nesterov",
     device: str | torch.device = "cpu",
+    precision: str = "float32",
 ) -> Peak:
     """Peak memory of one training step of `model` (moved to `device`) on random images (N, in_channels, H, W).
+
+    `precision` is the number format of training (`bench.training.precision`), float32, tf32 or mixed.
 
     A warm-up step comes first, so that the optimizer's state exists as it does in all steps but the first; the
     gradients are None when the measured step (forward, cross entropy, backward, optimizer without `foreach`) begins,
@@ -90,13 +60,15 @@ def measure_peak(
     if batch_size < 1:
         raise InputError(f"Cannot measure a batch of {batch_size} images; give a batch size of 1 or more.")
     device = torch.device(device)
-    model = model.to(device).train()
-    images, labels = random_batch(batch_size, image_size, in_channels, classes, device)
+    model = place(model, device, precision).train()
+    images, labels = random_batch(batch_size, image_size, in_channels, classes, device, precision)
     stepper = make_optimizer(model, optimizer)
-    training_step(model, stepper, images, labels)
+    training_step(model, stepper, images, labels, precision)
     stepper.zero_grad(set_to_none=True)
-    allocated, reserved = _cuda_peak(model, stepper, images, labels) if device.type == "cuda" else (None, None)
-    live = track_step(model, stepper, images, labels)
+    allocated, reserved = (
+        _cuda_peak(model, stepper, images, labels, precision) if device.type == "cuda" else (None, None)
+    )
+    live = track_step(model, stepper, images, labels, precision=precision)
     stepper.zero_grad(set_to_none=True)
     categories = live.peak_categories()
     if allocated is not None:
@@ -120,6 +92,7 @@ def track_step(
     images: torch.Tensor,
     labels: torch.Tensor,
     live: LiveBytes | None = None,
+    precision: str = "float32",
 ) -> LiveBytes:
     """Run one training step under `live` and return it, with its events, every storage in its category."""
     live = live or LiveBytes(images.device.type)
@@ -130,7 +103,7 @@ def track_step(
         state = [value for values in optimizer.state.values() for value in values.values()]
         live.register((value for value in state if isinstance(value, torch.Tensor)), OPTIMIZER)
         live.phase = "forward"
-        loss = functional.cross_entropy(model(images), labels)
+        loss = step_loss(model, images, labels, precision)
         live.phase = "backward"
         loss.backward()
         # Told late: a gradient is made by an operator and only then hung, without a copy, on its parameter.
@@ -141,13 +114,13 @@ def track_step(
 
 
 def _cuda_peak(
-    model: nn.Module, optimizer: torch.optim.Optimizer, images: torch.Tensor, labels: torch.Tensor
+    model: nn.Module, optimizer: torch.optim.Optimizer, images: torch.Tensor, labels: torch.Tensor, precision: str
 ) -> tuple[int, int]:
     """(allocated, reserved) bytes at the peak of one step, from the allocator."""
     torch.cuda.synchronize(images.device)
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats(images.device)
-    training_step(model, optimizer, images, labels)
+    training_step(model, optimizer, images, labels, precision)
     torch.cuda.synchronize(images.device)
     optimizer.zero_grad(set_to_none=True)
     return torch.cuda.max_memory_allocated(images.device), torch.cuda.max_memory_reserved(images.device)

@@ -8,6 +8,7 @@ import torch
 
 from bench import provenance
 from bench.architectures import Shape
+from bench.plan import measured_recipe
 from bench.training.run_record import digest_of
 
 SCHEMA = 1
@@ -27,6 +28,7 @@ def shape_settings(config: dict[str, Any], architecture: str, shape: Shape) -> d
         "image_size": config["data"]["image_size"],
         "in_channels": config["in_channels"],
         "classes": config["classes"],
+        **measured_recipe(config),
     }
 
 

@@ -42,6 +42,8 @@ def sequence(trace: Trace, module: ReversibleSequential, x: Tensor) -> Tensor:
         while layers and isinstance(layers[0], InvertibleLayer):
             run.append(layers.pop(0))
         if run:
+            if torch.is_autocast_enabled(x.device.type):
+                x = x.float()  # as the sequence does itself
             x = _ideal_run(trace, run, x) if module.reconstruction == "ideal" else _retraced_run(trace, run, x)
         else:
             x = layers.pop(0)(x)

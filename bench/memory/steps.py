@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from bench.errors import InputError
-from bench.memory.peak import make_optimizer, random_batch, training_step
+from bench.memory.training_step import make_optimizer, random_batch, training_step
+from bench.training.memory_format import place
 
 WARM_UP = 2  # steps of each network before the first round: memory is mapped and kernels are chosen by then
 
@@ -34,6 +35,7 @@ def time_steps(
     classes: int = 10,
     device: str | torch.device = "cpu",
     seed: int = 0,
+    precision: str = "float32",
 ) -> dict[str, list[float]]:
     """Seconds of one training step (forward, backward, optimizer) of each network, one number a round.
 
@@ -44,11 +46,11 @@ def time_steps(
     if rounds < 1 or batch_size < 1:
         raise InputError(f"Timing needs at least one round and one image, not {rounds} rounds of {batch_size} images.")
     device = torch.device(device)
-    images, labels = random_batch(batch_size, image_size, in_channels, classes, device)
-    optimizers = {name: make_optimizer(model.to(device).train()) for name, model in networks.items()}
+    images, labels = random_batch(batch_size, image_size, in_channels, classes, device, precision)
+    optimizers = {name: make_optimizer(place(model, device, precision).train()) for name, model in networks.items()}
     for name, model in networks.items():
         for _ in range(WARM_UP):
-            training_step(model, optimizers[name], images, labels)
+            training_step(model, optimizers[name], images, labels, precision)
             optimizers[name].zero_grad(set_to_none=True)
     order, generator = list(networks), random.Random(seed)
     seconds: dict[str, list[float]] = {name: [] for name in networks}
@@ -57,7 +59,7 @@ def time_steps(
         generator.shuffle(order)
         for name in order:
             start = _now(device)
-            training_step(networks[name], optimizers[name], images, labels)
+            training_step(networks[name], optimizers[name], images, labels, precision)
             seconds[name].append(_now(device) - start)
             # Gradients of a network that waits would be in the way of the others.
             optimizers[name].zero_grad(set_to_none=True)

@@ -41,9 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
     settings = record.shape_settings(config, architecture, shape)
     batch_size, rounds = config["steps"]["batch_size"], config["steps"]["repeats"]
     settings |= {"batch_size": batch_size, "repeats": rounds, "device_type": device.type, "threads": threads}
-    seconds = time_steps(
-        models, batch_size, settings["image_size"], rounds, settings["in_channels"], settings["classes"], device
-    )
+    size, channels, classes = (settings[key] for key in ("image_size", "in_channels", "classes"))
+    seconds = time_steps(models, batch_size, size, rounds, channels, classes, device, precision=settings["precision"])
     result = {
         "kind": "steps",
         "schema": record.SCHEMA,
@@ -66,16 +65,19 @@ def networks(config: dict[str, Any], architecture: str) -> tuple[dict[str, Any],
     import torch
 
     from bench.architectures import ARCHITECTURES, build
-    from bench.training.network import architecture_entry, network
+    from bench.training.network import architecture_entry, trained_network
+    from bench.training.norms import set_norms
+    from bench.training.recipe import recipe_from
 
-    models, shape = {}, None
+    models, shape, recipe = {}, None, recipe_from(config["training"])
     for reconstruction in architecture_entry(config, architecture)["reconstructions"]:
         torch.manual_seed(0)
-        models[reconstruction], shape = network(config, architecture, reconstruction)
+        models[reconstruction], shape = trained_network(config, architecture, reconstruction, recipe)
     if ARCHITECTURES[architecture].kind == "baseline":
         torch.manual_seed(0)
         told = {"classes": config["classes"], "in_channels": config["in_channels"]}
         models[RESNET18] = build(RESNET18, **shape.arguments(), **told)
+        set_norms(models[RESNET18], recipe)
     return models, shape
 
 

@@ -105,13 +105,17 @@ class Roles(LiveBytes):
 
 
 def timeline(
-    model: nn.Module, optimizer: torch.optim.Optimizer, images: torch.Tensor, labels: torch.Tensor
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    precision: str = "float32",
 ) -> list[Stretch]:
     """The stretches of one training step of `model`, whose optimizer has its state already."""
     at_work = AtWork(model)
     roles = Roles(images.device.type, at_work)
     with at_work.entered():
-        track_step(model, optimizer, images, labels, roles)
+        track_step(model, optimizer, images, labels, roles, precision)
     return roles.stretches()
 
 

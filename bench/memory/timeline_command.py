@@ -49,9 +49,10 @@ def run(arguments: argparse.Namespace) -> int:
 def network_timeline(config: dict[str, Any], architecture: str, reconstruction: str, device: Any) -> dict[str, Any]:
     """The timeline of one of the configuration's networks."""
     from bench.memory import record
-    from bench.training.network import network
+    from bench.training.network import trained_network
+    from bench.training.recipe import recipe_from
 
-    model, shape = network(config, architecture, reconstruction)
+    model, shape = trained_network(config, architecture, reconstruction, recipe_from(config["training"]))
     settings = {**record.shape_settings(config, architecture, shape), "reconstruction": reconstruction}
     return {"name": f"{architecture}-{reconstruction}", **watched(model, settings, config, device)}
 
@@ -82,18 +83,20 @@ def watched(model: Any, settings: dict[str, Any], config: dict[str, Any], device
     import dataclasses
 
     from bench.memory.cost_model import pixel_cost
-    from bench.memory.peak import make_optimizer, random_batch, training_step
     from bench.memory.timeline import SHOWN, timeline
+    from bench.memory.training_step import make_optimizer, random_batch, training_step
+    from bench.training.memory_format import place
 
     batch_size = config["memory"]["batch_sizes"][0]
     size, channels = settings["image_size"], settings["in_channels"]
-    cost = pixel_cost(model, image_size=size, in_channels=channels)
-    model = model.to(device).train()
+    precision = config["training"]["precision"]
+    cost = pixel_cost(model, image_size=size, in_channels=channels, precision=precision)
+    model = place(model, device, precision).train()
     optimizer = make_optimizer(model)
-    images, labels = random_batch(batch_size, size, channels, settings["classes"], device)
-    training_step(model, optimizer, images, labels)  # so that the optimizer has its state
+    images, labels = random_batch(batch_size, size, channels, settings["classes"], device, precision)
+    training_step(model, optimizer, images, labels, precision)  # so that the optimizer has its state
     optimizer.zero_grad(set_to_none=True)
-    stretches = timeline(model, optimizer, images, labels)
+    stretches = timeline(model, optimizer, images, labels, precision)
     theory = {"state": cost.state, "hidden": cost.hidden, "gradient": cost.gradient, "image": cost.image}
     return {
         "settings": settings | {"batch_size": batch_size},

@@ -17,6 +17,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
+from bench.training.precision import computing
+
 # The set P of eq. 6: "convolutions and batch normalization layers, excluding activation functions and pooling layers",
 # and the linear layer, which is parameterised too.
 PARAMETERISED = (_ConvNd, _BatchNorm, nn.Linear)
@@ -83,7 +85,7 @@ class _StandIn(nn.Module):
 
 @contextmanager
 def traced(
-    model: nn.Module, rules: Mapping[str, Rule], images: tuple[int, int, int, int]
+    model: nn.Module, rules: Mapping[str, Rule], images: tuple[int, int, int, int], precision: str = "float32"
 ) -> Iterator[tuple[Trace, Tensor]]:
     """Send a float32 batch of shape `images` (N, C, H, W) through `model` in training mode; yields (trace, batch).
 
@@ -97,7 +99,8 @@ def traced(
             target = ".".join(["0", name] if name else ["0"])
             shadow.set_submodule(target, _StandIn(shadow.get_submodule(target), trace, rule))
         batch = torch.zeros(images)
-        shadow(batch)
+        with computing(precision, batch.device):
+            shadow(batch)
         yield trace, batch
 
 

@@ -21,6 +21,8 @@ class InvertibleBatchNorm2d(InvertibleLayer):
     """
 
     from_output = True
+    running_mean: Tensor
+    running_var: Tensor
 
     def __init__(self, channels: int, eps: float = 1e-5, momentum: float = 0.1, gamma_eps: float = 0.0) -> None:
         super().__init__()

@@ -29,8 +29,11 @@ class Branch(Protocol):
     module stores. recomputations: how often it runs f's convolutions once more, inverses included.
     """
 
-    buffers: int | None
-    recomputations: float
+    @property
+    def buffers(self) -> int | None: ...
+
+    @property
+    def recomputations(self) -> float: ...
 
     def differentiable(self, x: State) -> State: ...
 

@@ -1,5 +1,8 @@
 """A chain of invertible layers, itself an invertible layer: F and G of a hybrid block, or a run of a network."""
 
+from collections.abc import Sequence
+from typing import cast
+
 from torch import Tensor, nn
 
 from bench.reversible.addition import FLOATING, Addition
@@ -18,7 +21,7 @@ class InvertibleChain(InvertibleLayer):
         for layer in layers:
             if not isinstance(layer, InvertibleLayer):
                 raise TypeError(f"A chain of invertible layers got a {type(layer).__name__}, which is not invertible.")
-        self.layers = nn.ModuleList(layers)
+        self.layers = cast(Sequence[InvertibleLayer], nn.ModuleList(layers))  # which does not tell what it holds
         self.parts = max((layer.parts for layer in layers), default=1)
 
     @property

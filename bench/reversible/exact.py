@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -62,7 +62,7 @@ class Witnessed(InvertibleLayer):
         super().__init__()
         self.layer, self.name, self.grid, self.store = layer, name, grid, store
         self.parts, self.is_stem = layer.parts, layer.is_stem
-        self._adding = [module for module in layer.modules() if hasattr(module, "addition")]
+        self._adding: list[Any] = [module for module in layer.modules() if hasattr(module, "addition")]
 
     def differentiable(self, state: State) -> State:
         with self._on_grid(), working("forward", self.layer, state):

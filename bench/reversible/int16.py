@@ -6,7 +6,7 @@ k leaves head-room and wraps are counted as overflows. Gradients of the state ar
 those of mixed-precision training. docs/exact.md.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -34,7 +34,8 @@ class Int16Grid(Grid):
         return self._wrapped(self._wide(x))
 
     def read(self, x: State) -> State:
-        return [Read(part, self.step if part.dtype == torch.int16 else 1.0) for part in x]
+        read = [Read(part, self.step if part.dtype == torch.int16 else 1.0) for part in x]
+        return cast(State, read)  # of a tensor they have what their readers ask for
 
     def gradient_like(self, x: Tensor) -> Tensor:
         return torch.empty_like(x, dtype=torch.bfloat16)

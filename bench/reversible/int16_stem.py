@@ -1,7 +1,7 @@
 """The stem of a 16-bit network: from the image to the state slice by slice, so that no float32 state is ever there."""
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +34,8 @@ class Int16Stem(InvertibleLayer):
         self, convolution: nn.Conv2d, norm: InvertibleBatchNorm2d, *above: InvertibleLayer, parts: int = 2
     ) -> None:
         super().__init__()
-        self.convolution, self.norm, self.above, self.parts = convolution, norm, nn.ModuleList(above), parts
+        self.convolution, self.norm, self.parts = convolution, norm, parts
+        self.above = cast(Sequence[InvertibleLayer], nn.ModuleList(above))  # which does not tell what it holds
         self.addition = Int16Grid()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -66,13 +67,13 @@ class Int16Stem(InvertibleLayer):
 
     def retrace(self, state: State, grad: State, memo: StemMemo, wanted: Wanted) -> Gradients:
         image, count = memo.image, state[0].numel() // state[0].shape[1]
-        sums = sum(self.norm.gradient_sums(*self._below(state, grad, s)) for s in self._slices(image))
+        sums: Any = sum(self.norm.gradient_sums(*self._below(state, grad, s)) for s in self._slices(image))
         gradients = self.norm.parameter_gradients(sums, wanted)
         for s in self._slices(image):
             output, grad_output = self._below(state, grad, s)
             self.norm.pull_back(output, grad_output, memo.statistics, sums, count)
             accumulate(gradients, self._convolution_gradient(image[s], grad_output[0], wanted))
-        state[:], grad[:] = [image], [None]
+        state[:], grad[:] = [image], cast(State, [None])
         return gradients
 
     def _statistics(self, image: Tensor) -> Statistics:

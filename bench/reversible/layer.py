@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 State = list[Tensor]
 Memo = Any
-Gradients = dict[nn.Parameter, Tensor]
-Wanted = Callable[[nn.Parameter], bool]
+Gradients = dict[Tensor, Tensor]  # by parameter, which torch's own modules declare as plain tensors
+Wanted = Callable[[Tensor], bool]
 Subtract = Callable[[State, State], None]  # the first minus the second, in place
 
 

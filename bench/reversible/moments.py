@@ -1,7 +1,8 @@
 """Mean and variance by channel, gathered from slices of a batch."""
 
+from typing import Any
+
 import torch
-from torch import Tensor
 
 from bench.reversible.channelwise import channel_sum, weighted_sums
 from bench.reversible.layer import State, channel_slices
@@ -16,8 +17,9 @@ class Moments:
 
     def __init__(self) -> None:
         self.count = 0
-        self.mean: Tensor | float = 0.0
-        self.squares: Tensor | float = 0.0
+        # Zero until something is added, then tensors.
+        self.mean: Any = 0.0
+        self.squares: Any = 0.0
 
     def add(self, state: State) -> None:
         """Take in a state's parts (N, C_i, H, W), which together have the C channels."""

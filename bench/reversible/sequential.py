@@ -76,7 +76,8 @@ class ReversibleSequential(nn.Sequential):
         runs: list[tuple[InvertibleChain, GlobalPooling | None, nn.Module | None]] = []
         for invertible, group in itertools.groupby(self, lambda layer: isinstance(layer, InvertibleLayer)):
             if invertible:
-                runs += [(chain, None, None) for chain in self._chains(list(group))]
+                layers = [layer for layer in group if isinstance(layer, InvertibleLayer)]  # all of them
+                runs += [(chain, None, None) for chain in self._chains(layers)]
                 continue
             for module in group:
                 if isinstance(module, GlobalPooling) and runs and runs[-1][1] is None and runs[-1][2] is None:

@@ -18,6 +18,7 @@ unit, 10 with two, 17 with three, where stored activations take 3, 6 and 9.
 """
 
 import itertools
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -35,7 +36,8 @@ class SlicedBranch:
 
     def __init__(self, layers: list[InvertibleLayer], slice_bytes: int | None) -> None:
         self.layers, self.slice_bytes = layers, slice_bytes
-        self.norms = [index for index, layer in enumerate(layers) if isinstance(layer, InvertibleBatchNorm2d)]
+        self.norm_at = {at: layer for at, layer in enumerate(layers) if isinstance(layer, InvertibleBatchNorm2d)}
+        self.norms = list(self.norm_at)
         self.buffers, self.recomputations = buffers(len(self.norms)), recomputations(len(self.norms))
 
     def differentiable(self, x: State) -> State:
@@ -46,7 +48,8 @@ class SlicedBranch:
         return state
 
     def trace(self, x: State) -> tuple[State, list[Memo]]:
-        y, memo = [torch.empty_like(part) for part in x], [None] * len(self.layers)
+        y = [torch.empty_like(part) for part in x]
+        memo: list[Memo] = [None] * len(self.layers)
         # A batch norm is applied in the pass after the one that gathers its statistics, with the layers above it.
         for start, end in itertools.pairwise([0, *self.norms, len(self.layers)]):
             moments = Moments()
@@ -61,7 +64,7 @@ class SlicedBranch:
                     moments.add(state)
                 put(state, y, s)
             if end < len(self.layers):
-                norm = self.layers[end]
+                norm = self.norm_at[end]
                 memo[end] = norm.counted(moments) if norm.training else norm.latest()
         return y, memo
 
@@ -78,19 +81,19 @@ class SlicedBranch:
         sums = self._undo_addition(x, y, grad_y, held, memo, subtract)
         gradients: Gradients = {}
         for below, norm in reversed(list(itertools.pairwise([-1, *self.norms]))):
-            sums_below: Tensor | float = 0.0
+            sums_below: Any = 0.0
             for s in batch_slices(x[0], self.slice_bytes):
                 state, grad = self._output_of(norm, x, grad_y, held, s, memo, gradients, wanted)
                 with working("retrace", self.layers[norm], state, grad, s):
-                    self.layers[norm].pull_back(state, grad, memo[norm], sums, x[0].numel() // x[0].shape[1])
+                    self.norm_at[norm].pull_back(state, grad, memo[norm], sums, x[0].numel() // x[0].shape[1])
                 known = viewed(x, s) if below < 0 else None
                 accumulate(gradients, self._retraced(below + 1, norm, state, grad, s, memo, wanted, known))
                 if below < 0:
                     add_to(grad_x, grad, s)
                 else:
-                    sums_below = sums_below + self.layers[below].gradient_sums(state, grad)
+                    sums_below = sums_below + self.norm_at[below].gradient_sums(state, grad)
                     put(grad, held, s)
-            accumulate(gradients, self.layers[norm].parameter_gradients(sums, wanted))
+            accumulate(gradients, self.norm_at[norm].parameter_gradients(sums, wanted))
             sums = sums_below
         return gradients
 
@@ -101,7 +104,7 @@ class SlicedBranch:
         self, x: State, y: State, grad_y: State, held: State, memo: list[Memo], subtract: Subtract
     ) -> Tensor:
         """The first pass; returns the last batch norm's sums."""
-        sums: Tensor | float = 0.0
+        sums: Any = 0.0
         last = self.norms[-1]
         for s in batch_slices(x[0], self.slice_bytes):
             state, grad = self._replayed(x, s, memo, len(self.layers)), copied(grad_y, s)
@@ -110,7 +113,7 @@ class SlicedBranch:
                 put(state, held, s)
             for layer, known in reversed(list(zip(self.layers[last + 1 :], memo[last + 1 :], strict=True))):
                 layer.retrace(state, grad, known, lambda parameter: False)
-            sums = sums + self.layers[last].gradient_sums(state, grad)
+            sums = sums + self.norm_at[last].gradient_sums(state, grad)
         return sums
 
     def _output_of(

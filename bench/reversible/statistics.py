@@ -1,11 +1,13 @@
 """What batch normalisation keeps of one forward pass, for any module with running statistics of torch's names."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bench.reversible.moments import Moments
+
+Norm = Any  # a module with the running statistics, weight, eps and momentum of torch's BatchNorm2d
 
 
 class Statistics(NamedTuple):
@@ -16,12 +18,12 @@ class Statistics(NamedTuple):
     of_batch: bool  # whether they depend on the batch (training), so that the gradient must account for it
 
 
-def running_statistics(norm: nn.Module) -> Statistics:
+def running_statistics(norm: Norm) -> Statistics:
     """Those of `norm` in evaluation."""
     return Statistics(norm.running_mean.clone(), torch.rsqrt(norm.running_var + norm.eps), False)
 
 
-def counted(norm: nn.Module, moments: Moments) -> Statistics:
+def counted(norm: Norm, moments: Moments) -> Statistics:
     """Those of a forward pass of `norm` in training whose input has these moments; the running ones take note."""
     count, variance = moments.count, moments.squares / moments.count
     unbiased = variance * (count / max(count - 1, 1))

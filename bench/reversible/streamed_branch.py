@@ -15,6 +15,8 @@ So much is computed in units of one convolution of F forward, its gradients coun
 convolution's output is held, 10 with two.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -37,7 +39,8 @@ class StreamedBranch:
 
     def __init__(self, module: StreamedUnits, slice_bytes: int | None) -> None:
         self.module, self.slice_bytes = module, slice_bytes
-        self.units = [StreamedUnit(module[index], module[index + 1]) for index in range(0, len(module), 3)]
+        layers: list[Any] = list(module)
+        self.units = [StreamedUnit(*layers[at : at + 2]) for at in range(0, len(layers), 3)]
         count = len(self.units)
         self.buffers, self.recomputations = buffers(count, module.hold), recomputations(count, module.hold)
 
@@ -45,7 +48,8 @@ class StreamedBranch:
         return parted(self.module(join(x)), x)
 
     def trace(self, x: State) -> tuple[State, Memo]:
-        y, memo = _like(x), []
+        memo: Memo = []
+        y = _like(x)
         for index, unit in enumerate(self.units):
             moments = Moments()
             for s in batch_slices(x[0], self.slice_bytes):
@@ -70,11 +74,11 @@ class StreamedBranch:
     def retrace(
         self, x: State, y: State, grad_y: State, grad_x: State, memo: Memo, wanted: Wanted, subtract: Subtract
     ) -> Gradients:
-        held = _like(x) if self.buffers else None
+        held: Any = _like(x) if self.buffers else None
         sums = self._undo_addition(x, y, grad_y, held, memo, subtract)
         gradients: Gradients = {}
         for index, unit in reversed(list(enumerate(self.units))):
-            sums_below: Tensor | float = 0.0
+            sums_below: Any = 0.0
             for s in batch_slices(x[0], self.slice_bytes):
                 below, c_below = self._replayed(x, s, memo, index)
                 if index + 1 == len(self.units):
@@ -102,7 +106,7 @@ class StreamedBranch:
         self, x: State, y: State, grad_y: State, held: Tensor | None, memo: Memo, subtract: Subtract
     ) -> Tensor:
         """The first pass; returns the last batch norm's sums."""
-        sums: Tensor | float = 0.0
+        sums: Any = 0.0
         for s in batch_slices(x[0], self.slice_bytes):
             output, c = self._replayed(x, s, memo, len(self.units))
             subtract(viewed(y, s), parted(output, x))
@@ -112,9 +116,10 @@ class StreamedBranch:
             sums = sums + self.units[-1].gradient_sums(grad, c, memo[-1])
         return sums
 
-    def _replayed(self, x: State, s: slice, memo: Memo, end: int) -> tuple[Tensor, Tensor | None]:
-        """(input of unit `end`, what the batch norm below it was given) for one slice, computed anew."""
-        z, c = join(viewed(x, s)), None
+    def _replayed(self, x: State, s: slice, memo: Memo, end: int) -> tuple[Tensor, Any]:
+        """(input of unit `end`, what the batch norm below it was given or None) for one slice, computed anew."""
+        z = join(viewed(x, s))
+        c: Any = None
         for unit, known in zip(self.units[:end], memo[:end], strict=True):
             c = unit.convolved(z)
             z = unit.activate(c.clone(), known)

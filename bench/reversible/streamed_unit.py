@@ -1,5 +1,7 @@
 """One convolution, batch norm and ReLU of a streamed branch, worked on in slices: its steps forward and backward."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -14,7 +16,8 @@ class StreamedUnit:
     """x -> c = kernel * x -> y = gamma (c - mean) / sqrt(var + eps) + beta -> z = max(y, 0)."""
 
     def __init__(self, convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
-        self.convolution, self.norm = convolution, norm
+        self.convolution = convolution
+        self.norm: Any = norm  # torch declares that its count of batches may be None
 
     def convolved(self, x: Tensor) -> Tensor:
         """c of x, in the type of x."""

@@ -54,11 +54,11 @@ def our_epochs(config: dict[str, Any], images: Any, device: Any) -> Callable[[],
     from bench.training.clock import Clock
     from bench.training.loop import Trainer, ignore
     from bench.training.memory_format import place
-    from bench.training.network import network
+    from bench.training.network import trained_network
     from bench.training.recipe import recipe_from
 
     recipe = recipe_from(config["training"])
-    model, _ = network(config, ARCHITECTURE, "ideal")
+    model, _ = trained_network(config, ARCHITECTURE, "ideal", recipe)
     batches = Batches(images, recipe, 0, device)
     trainer = Trainer(place(model, device, recipe.precision), batches, recipe, Clock(device))
     numbers = itertools.cycle(range(1, recipe.epochs + 1))

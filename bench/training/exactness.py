@@ -18,6 +18,17 @@ def exactness(model: nn.Module) -> dict[str, Any] | None:
     return None
 
 
+def overflows(model: nn.Module) -> list[int]:
+    """The overflows counted so far, a number for each of the network's grids; empty without exact reconstruction."""
+    return [int(sequence.grid.overflows) for sequence in _exact(model)]
+
+
+def restore_overflows(model: nn.Module, counts: list[int]) -> None:
+    """Go on counting from `counts`, what `overflows` gave before the run was interrupted."""
+    for sequence, count in zip(_exact(model), counts, strict=True):
+        sequence.grid.overflows = count
+
+
 def check_exactness(model: nn.Module) -> None:
     """Raise `InexactReconstruction` if a checksum differed on a device that is not waited for in every step."""
     for sequence in _exact(model):

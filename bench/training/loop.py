@@ -10,7 +10,7 @@ from torch import nn
 from bench.training.batches import Batches
 from bench.training.clock import Clock
 from bench.training.evaluation import accuracy
-from bench.training.exactness import check_exactness
+from bench.training.exactness import check_exactness, overflows, restore_overflows
 from bench.training.lookahead import Lookahead
 from bench.training.outcome import Diverged
 from bench.training.precision import computing
@@ -70,7 +70,7 @@ class Trainer:
         steps = self.batches.steps_per_epoch
         for step, (images, labels) in enumerate(self.batches.training(epoch)):
             self.set_learning_rate((epoch - 1) * steps + step)
-            with computing(self.recipe, self.batches.device):
+            with computing(self.recipe.precision, self.batches.device):
                 logits = self.wrapped(images)
             loss = batch_loss(logits, labels, self.recipe)
             loss.backward()
@@ -91,7 +91,7 @@ class Trainer:
     def evaluate(self, mirrored: bool = False) -> float:
         """Accuracy of the present weights (`evaluation.accuracy`), every process taking its share of the images."""
         self.processes.average_buffers_(self.model)
-        with computing(self.recipe, self.batches.device):
+        with computing(self.recipe.precision, self.batches.device):
             return accuracy(self.model, self.batches, self.processes, mirrored)
 
     def set_learning_rate(self, step: int) -> None:
@@ -105,6 +105,7 @@ class Trainer:
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "overflows": overflows(self.model),
             "lookahead": self.lookahead.state_dict(),
             "batches": self.batches.generator.get_state(),
             "torch": torch.get_rng_state(),
@@ -117,6 +118,7 @@ class Trainer:
         """Continue where `state_dict` was taken."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
+        restore_overflows(self.model, state["overflows"])
         self.lookahead.load_state_dict(state["lookahead"])
         self.batches.generator.set_state(state["batches"])
         torch.set_rng_state(state["torch"])

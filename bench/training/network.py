@@ -7,6 +7,8 @@ from torch import nn
 from bench.architectures import Shape, build, solve
 from bench.architectures.budget import parameters_of
 from bench.errors import InputError
+from bench.training.norms import set_norms
+from bench.training.recipe import Recipe
 
 
 def network(config: dict[str, Any], architecture: str, reconstruction: str) -> tuple[nn.Module, Shape]:
@@ -23,6 +25,15 @@ def network(config: dict[str, Any], architecture: str, reconstruction: str) -> t
     channels, depths = entry["initial_channels"], tuple(entry["depths"])
     model = build(architecture, reconstruction, initial_channels=channels, depths=depths, **told)
     return model, Shape(channels, depths, parameters_of(model))
+
+
+def trained_network(
+    config: dict[str, Any], architecture: str, reconstruction: str, recipe: Recipe
+) -> tuple[nn.Module, Shape]:
+    """`network`, with batch normalisation as `recipe` says: what is trained, and what is measured."""
+    model, shape = network(config, architecture, reconstruction)
+    set_norms(model, recipe)
+    return model, shape
 
 
 def architecture_entry(config: dict[str, Any], architecture: str) -> dict[str, Any]:

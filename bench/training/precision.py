@@ -10,11 +10,9 @@ import contextlib
 
 import torch
 
-from bench.training.recipe import Recipe
 
-
-def computing(recipe: Recipe, device: torch.device) -> contextlib.AbstractContextManager[None]:
+def computing(precision: str, device: torch.device) -> contextlib.AbstractContextManager[None]:
     """The context that a network is called in, in training and in evaluation (TF32 is a switch of `settings`)."""
-    if recipe.precision != "mixed":
+    if precision != "mixed":
         return contextlib.nullcontext()
     return torch.autocast(device.type, dtype=torch.bfloat16)

@@ -21,8 +21,7 @@ from bench.training.lease import Lease
 from bench.training.loop import Trainer
 from bench.training.memory_cap import memory_cap
 from bench.training.memory_format import place
-from bench.training.network import architecture_entry, network
-from bench.training.norms import set_norms
+from bench.training.network import architecture_entry, trained_network
 from bench.training.outcome import Outcome, outcome_of, reached
 from bench.training.processes import ALONE, Processes, on_device
 from bench.training.progress import Progress, last_line
@@ -152,9 +151,9 @@ class TrainingRun:
         if self.device.type == "cuda" and not self.cap_mb:
             self.warm_up(batches.share)
         with self.clock.phase("build"):
-            model, shape = network(self.config, self.run.architecture, self.run.reconstruction)
+            names = self.run.architecture, self.run.reconstruction
+            model, shape = trained_network(self.config, *names, self.recipe)
             self.settings.update(run_record.shape_of(shape))
-            set_norms(model, self.recipe)
             model = place(model, self.device, self.recipe.precision)
             trainer = Trainer(model, batches, self.recipe, self.clock, self.processes)
         trainer.history = self.history

@@ -11,8 +11,7 @@ import torch
 
 from bench.plan import Run
 from bench.training.memory_format import place
-from bench.training.network import network
-from bench.training.norms import set_norms
+from bench.training.network import trained_network
 from bench.training.precision import computing
 from bench.training.recipe import Recipe, make_optimizer
 
@@ -22,14 +21,13 @@ STEPS = 3
 def warm_up(config: dict[str, Any], run: Run, recipe: Recipe, device: torch.device, images: int) -> None:
     """Train a network like the run's on blank images, and throw it away. No random number of the run's is drawn."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        model, _ = network(config, run.architecture, run.reconstruction)
-        set_norms(model, recipe)
+        model, _ = trained_network(config, run.architecture, run.reconstruction, recipe)
         model = place(model, device, recipe.precision)
         optimizer = make_optimizer(model, recipe)
         size = config["data"]["image_size"]
         blank = torch.zeros(images, config["in_channels"], size, size, device=device)
         for _ in range(STEPS if device.type == "cuda" else 1):
-            with computing(recipe, device):
+            with computing(recipe.precision, device):
                 logits = model(blank)
             logits.float().sum().backward()
             optimizer.step()

@@ -1,5 +1,9 @@
 """Folders of images: read, cached, and refused with the file's name."""
 
+import multiprocessing
+import os
+import signal
+
 import numpy as np
 import pytest
 import torch
@@ -56,6 +60,43 @@ def test_a_damaged_cache_is_made_again_and_never_run(folder, content, empty_fold
     again = load()
     assert not again.cached and torch.equal(first.train, again.train)
     assert not (empty_folder / "opened").exists()
+
+
+@pytest.mark.parametrize("at", [-1, -5, 200])  # in the check sum, in the last pixel, in an early one
+def test_a_cache_with_a_flipped_bit_is_made_again(folder, at):
+    first = load()
+    for place in CACHE_FOLDER.glob("*.npy"):
+        content = bytearray(place.read_bytes())
+        content[at] ^= 1
+        place.write_bytes(content)
+    again = load()
+    assert not again.cached and torch.equal(first.train, again.train)
+    assert load().cached
+
+
+def test_a_killed_write_of_the_cache_is_not_taken_for_one_and_is_cleared_away(folder):
+    writer = multiprocessing.get_context("fork").Process(target=write_and_die)
+    writer.start()
+    writer.join()
+    assert writer.exitcode == -signal.SIGKILL
+    (left,) = CACHE_FOLDER.iterdir()
+    assert not load().cached and left.exists()  # for all that is known, another process is still at it
+    os.utime(left, (0, 0))
+    Image.fromarray(np.full((8, 8, 3), 77, np.uint8)).save(folder / "train" / "cat" / "0.png")
+    assert load().train[0].unique().tolist() == [77] and not left.exists()
+
+
+def write_and_die():
+    save = np.save
+
+    def half(file, array, **options):
+        save(file, array, **options)
+        file.flush()
+        os.truncate(file.fileno(), 100)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    np.save = half
+    load()
 
 
 def test_broken_and_odd_images_are_named(folder):

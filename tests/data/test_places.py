@@ -1,6 +1,7 @@
 """Fashion-MNIST and CIFAR-10: found where they should be, and every place named when they are not."""
 
 import gzip
+import hashlib
 import struct
 
 import pytest
@@ -85,6 +86,44 @@ def test_binary_cifar10_is_read_exactly(empty_folder, monkeypatch, place):
     images = data.load(settings("cifar10", "given"), in_channels=3, classes=10)
     assert images.train.shape == (50, 3, 32, 32) and images.test.shape == (10, 3, 32, 32)
     assert torch.equal(images.test[7], image) and images.test_labels.tolist() == list(range(10))
+
+
+def test_binary_cifar10_with_a_damaged_label_is_named(empty_folder, monkeypatch):
+    monkeypatch.setattr(cifar10, "IMAGES_A_FILE", 10)
+    folder = empty_folder / "data" / cifar10.BINARY_FOLDER
+    folder.mkdir(parents=True)
+    for name in (*cifar10.TRAIN_FILES, cifar10.TEST_FILE):
+        labels = range(10) if name != "data_batch_3.bin" else [0, 0, *range(2, 10)]
+        (folder / name).write_bytes(b"".join(bytes([label]) + bytes(3072) for label in labels))
+    with pytest.raises(InputError, match=r"are damaged: they have \[6, 4, 5, .* training images .* has 5 of each"):
+        data.load(settings("cifar10"))
+
+
+def test_an_unpacked_fashion_mnist_with_a_flipped_bit_is_named(empty_folder, monkeypatch):
+    folder = empty_folder / "data" / "fashion-mnist"
+    write_fashion_mnist(folder)
+    digests = {}
+    for place in list(folder.iterdir()):
+        content = gzip.decompress(place.read_bytes())
+        digests[place.stem] = (len(content), hashlib.md5(content).hexdigest())
+        place.with_suffix("").write_bytes(content)
+        place.unlink()
+    monkeypatch.setattr(fashion_mnist, "UNPACKED", digests)
+    data.load(settings("fashion-mnist"))
+    place = folder / "t10k-images-idx3-ubyte"
+    content = bytearray(place.read_bytes())
+    content[1000] ^= 1
+    place.write_bytes(content)
+    with pytest.raises(InputError, match=r"t10k-images-idx3-ubyte is damaged: its MD5 digest is"):
+        data.load(settings("fashion-mnist"))
+
+
+@pytest.mark.skipif(not fashion_mnist.DEBIAN_FOLDER.exists(), reason="needs Debian's package dataset-fashion-mnist")
+def test_the_digests_are_those_of_fashion_mnist(tmp_path):
+    for name in fashion_mnist.FILES:
+        (tmp_path / name).write_bytes(gzip.decompress((fashion_mnist.DEBIAN_FOLDER / f"{name}.gz").read_bytes()))
+        assert (tmp_path / name).stat().st_size == fashion_mnist.UNPACKED[name][0]
+        fashion_mnist.check_digest(tmp_path / name)
 
 
 def test_truncated_binary_cifar10_is_named(empty_folder):

@@ -76,6 +76,37 @@ def test_steps_record_of_a_baseline(tmp_path):
     assert len(record["resnet18_seconds"]) == len(record["seconds"]["ideal"])
 
 
+def test_measurements_follow_the_recipe(tmp_path, monkeypatch):
+    """Number format and batch normalisation are those of the networks that are trained, ResNet-18's beside them too."""
+    timed = {}
+
+    def no_time(networks, batch_size, *shape, precision, **rest):
+        timed[precision] = networks
+        return {name: [1.0] for name in networks}
+
+    monkeypatch.setattr("bench.memory.steps.time_steps", no_time)
+    measured = {}
+    for precision, norm_scale in (("float32", "learned"), ("mixed", "frozen")):
+        text = CONFIG.read_text().replace("  epochs: 1\n", f"  epochs: 1\n  precision: {precision}\n", 1)
+        config = tmp_path / "smoke.yaml"
+        config.write_text(text.replace("  flip: none\n", f"  norm_scale: {norm_scale}\n", 1))
+        for step, name in (("memory", "resnet18"), ("steps", "checkpointing")):
+            words = ["--config", str(config), "--architecture", name, "--output", str(tmp_path / "record.json")]
+            assert main([step, *words, "--device", "cpu"]) == 0
+            record = read_record(tmp_path / "record.json")
+            assert (record["settings"]["precision"], record["settings"]["norm_scale"]) == (precision, norm_scale)
+            measured[step, precision] = record
+    bytes_per_pixel = [measured["memory", each]["measured"]["bytes_per_pixel"] for each in ("float32", "mixed")]
+    assert bytes_per_pixel[1] < 0.6 * bytes_per_pixel[0]  # what is stored for convolutions has two bytes, not four
+    keys = {record["digest"]["key"] for record in measured.values()}
+    assert len(keys) == 4
+    for networks in timed.values():
+        assert set(networks) == {"ideal", "resnet18"}
+    for precision, trained in (("float32", True), ("mixed", False)):
+        norms = [m for model in timed[precision].values() for m in model.modules() if hasattr(m, "running_mean")]
+        assert norms and all(norm.weight.requires_grad is trained for norm in norms)
+
+
 @pytest.mark.parametrize("step", ["memory", "steps"])
 def test_an_unknown_architecture_is_refused(step, tmp_path, capsys):
     output = tmp_path / "record.json"

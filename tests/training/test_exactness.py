@@ -7,8 +7,10 @@ import torch
 import yaml
 
 from bench.__main__ import main
+from bench.architectures import build
 from bench.records import read_record
 from bench.reversible import ReversibleSequential, exact
+from bench.training.exactness import exactness
 from bench.training.settings import set_determinism
 
 CONFIG = {
@@ -71,6 +73,21 @@ def test_values_beyond_the_grid_are_reported(train):
     record = train("irevnet", "coarse", grid_bits=23)
     assert record["exactness"]["grid_bits"] == 23 and record["exactness"]["overflows"] > 0
     assert record["outcome"]["status"] in ("ok", "below-target")
+
+
+def test_overflows_are_counted_on_after_a_resume(make_trainer):
+    def trainer():
+        torch.manual_seed(1)
+        model = build("irevnet", "exact", initial_channels=8, depths=(1, 1), classes=2, grid_bits=23)
+        return make_trainer(model, epochs=2)
+
+    whole, states = trainer(), []
+    whole.train(on_epoch=lambda at: states.append(copy.deepcopy(at.state_dict())))
+    resumed = trainer()
+    resumed.load_state_dict(states[0])
+    assert 0 < exactness(resumed.model)["overflows"] == states[0]["overflows"][0] < exactness(whole.model)["overflows"]
+    resumed.train()
+    assert exactness(resumed.model) == exactness(whole.model)
 
 
 def test_a_broken_promise_is_a_row(train, monkeypatch):

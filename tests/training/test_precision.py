@@ -30,7 +30,7 @@ def network(name, mode):
 
 def loss(model, precision):
     images, labels = batch()
-    with computing(recipe(precision), CPU):
+    with computing(precision, CPU):
         logits = model(images)
     return functional.cross_entropy(logits.float(), labels)
 
@@ -81,7 +81,7 @@ def test_reversible_streams_stay_float32(mode):
     model = ReversibleSequential(
         nn.Conv2d(3, 8, 3, padding=1), Spy(), InvertibleConv2d(8), Spy(), InvertibleBatchNorm2d(8), reconstruction=mode
     )
-    with computing(recipe("mixed"), CPU):
+    with computing("mixed", CPU):
         output = model(batch()[0])
     output.square().sum().backward()
     assert len(seen) >= 3 and set(seen) == {torch.float32} and output.dtype == torch.float32
