@@ -170,7 +170,7 @@ def test_a_kept_record_that_is_stale_or_broken_is_made_again(tmp_path, fails_onc
 
 
 def test_memory_that_runs_out_is_a_record_with_the_theory(tmp_path, monkeypatch):
-    def exhausted(*_):
+    def exhausted(*_, **__):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1 GB")
 
     monkeypatch.setattr(peak_module, "measure_peak", exhausted)
