@@ -54,6 +54,7 @@ _TRAIN = _object(
         reason={"type": ["string", "null"]},
         accuracy={"type": ["number", "null"], "minimum": 0, "maximum": 1},
     ),
+    history={"type": "array", "items": _object(test_accuracy=_AMOUNT, training_s=_AMOUNT)},
     seconds=_object(load=_AMOUNT, training=_AMOUNT, evaluation=_AMOUNT, everything=_AMOUNT),
     time_to_target_s=_AMOUNT_OR_NULL,
     peak_memory=_object(process_resident_bytes=_COUNT_OR_NULL, cuda_allocated_bytes=_COUNT_OR_NULL),

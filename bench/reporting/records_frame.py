@@ -85,10 +85,17 @@ def _values(record: dict[str, Any]) -> dict[str, Any]:
         "date": record["date"],
         "data": settings["data"],
         "depths": "-".join(map(str, settings["depths"])),
+        "epochs": _epochs(record),
         "overflows": number((record.get("exactness") or {}).get("overflows")),
         **{name: number(settings[name]) for name in _FROM_SETTINGS},
         **_sizes(record),
     }
+
+
+def _epochs(record: dict[str, Any]) -> list[tuple[float, float]]:
+    """(test accuracy, seconds of the headline clock to the epoch's end) of each epoch."""
+    load = record["seconds"]["load"]
+    return [(epoch["test_accuracy"], load + epoch["training_s"]) for epoch in record["history"]]
 
 
 def _sizes(record: dict[str, Any]) -> dict[str, float]:
@@ -110,7 +117,7 @@ _FROM_SETTINGS = (
     "image_size",
     "target_accuracy",
 )
-_TEXTS = ("fault", "outcome", "reason", "peak_memory_kind", "hardware", "commit", "date", "depths", "data")
+_TEXTS = ("fault", "outcome", "reason", "peak_memory_kind", "hardware", "commit", "date", "depths", "data", "epochs")
 _NUMBERS = (
     "train_images",
     "test_images",
