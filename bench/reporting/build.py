@@ -27,6 +27,7 @@ class Study:
     device: str  # the one whose accuracies Table 1 shows
     labels: Mapping[str, str] = field(default_factory=dict)  # what a device is called, by its name
     measurement_keys: Mapping[Path, str] = field(default_factory=dict)
+    time_limit_s: float | None = None  # of a run, at present
     further_targets: Sequence[float] = ()  # accuracies that Table 2 gives the time to besides
 
 
@@ -36,7 +37,7 @@ def build_tables(study: Study, results: Path, include_stale: bool = False) -> li
         raise InputError(
             f"There is no results folder {results}; give one that a workflow run has made, or run the workflow first."
         )
-    runs = read_runs(results, study.runs, study.keys)
+    runs = read_runs(results, study.runs, study.keys, study.time_limit_s)
     measurements = read_measurements(results, study.pairs, study.measurement_keys)
     extra = remarks.strangers(unplanned(results, study.runs))
     return [
