@@ -95,7 +95,7 @@ rule train:
         gpu=gpus,
     params:
         config=choice.path,
-        key=lambda wildcards: trainings[wildcards.name].key,
+        key=lambda wildcards: trainings[wildcards.name].demand,
         run=lambda wildcards: trainings[wildcards.name].arguments,
         folder=subpath(output.record, parent=True),
     shell:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench import plan
 from bench.configuration import Configuration
@@ -21,6 +22,7 @@ class Job:
     key: str
     device: str  # what it runs on: auto, cpu or cuda
     run: plan.Run | None = None  # of a training run
+    time_limit_s: float | None = None  # of a training run, at present
 
     @property
     def arguments(self) -> str:
@@ -40,21 +42,49 @@ class Job:
         if not self.record.exists():
             return "missing"
         try:
-            digest = read_record(self.record).get("digest")
+            record = read_record(self.record)
         except InputError:
             return "broken"
-        return "done" if isinstance(digest, dict) and digest.get("key") == self.key else "stale"
+        return "done" if self._answers(record) else "stale"
+
+    @property
+    def demand(self) -> str:
+        """What Snakemake compares: the key and, where there is one, the time limit that the record was made under.
+
+        So a limit that was changed is another demand only for a run that a lower one ended, or that was not run yet.
+        """
+        limit = self.time_limit_s
+        if self.record.exists():
+            try:
+                record = read_record(self.record)
+            except InputError:
+                record = {}
+            limit = record.get("time_limit_s") if self._answers(record) else limit
+        return self.key if limit is None else f"{self.key} in {limit} s"
+
+    def _answers(self, record: dict[str, Any]) -> bool:
+        """Whether `record` is what the job would make now."""
+        digest = record.get("digest")
+        return isinstance(digest, dict) and digest.get("key") == self.key and not outgrown(record, self.time_limit_s)
+
+
+def outgrown(record: dict[str, Any], time_limit_s: float | None) -> bool:
+    """Whether the record is of a run that timed out under a limit lower than the present one (None: no limit)."""
+    outcome, under = record.get("outcome"), record.get("time_limit_s")
+    if not isinstance(outcome, dict) or outcome.get("status") != "timed-out" or not isinstance(under, int | float):
+        return False
+    return time_limit_s is None or under < time_limit_s
 
 
 def planned_jobs(configuration: Configuration, results: Path) -> list[Job]:
     """The training runs, measurements and experiments on noise whose records are the folder `results`."""
-    first = configuration["devices"][0]["device"]
+    first, limit = configuration["devices"][0]["device"], configuration["time_limit_s"]
     jobs = []
     for run in plan.planned_runs(configuration):
         record = results / "runs" / run.name / "record.json"
         device = plan.device_entry(configuration, run.device)["device"]
         key = plan.run_key(configuration, run)
-        jobs.append(Job("train", run.name, run.architecture, (run.reconstruction,), record, key, device, run))
+        jobs.append(Job("train", run.name, run.architecture, (run.reconstruction,), record, key, device, run, limit))
     for architecture, reconstruction in plan.memory_targets(configuration):
         name = f"{architecture}-{reconstruction}"
         key = plan.memory_key(configuration, architecture, reconstruction)

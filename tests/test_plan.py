@@ -73,6 +73,39 @@ def changed(configuration: dict[str, Any], *path: Any, to: Any) -> dict[str, Any
     return other
 
 
+@pytest.mark.parametrize(
+    ("status", "present", "state", "under"),
+    [
+        ("timed-out", 30, "done", 60),
+        ("timed-out", 60, "done", 60),
+        ("timed-out", 90, "stale", 90),
+        ("timed-out", None, "stale", None),
+        ("ok", 90, "done", 60),
+        ("ok", None, "done", 60),
+    ],
+)
+def test_a_raised_time_limit_asks_again_for_runs_that_timed_out(
+    configuration: dict[str, Any], tmp_path: Path, status: str, present: float | None, state: str, under: float | None
+) -> None:
+    job = planned_jobs({**configuration, "time_limit_s": present}, tmp_path)[0]
+    assert job.demand == (job.key if present is None else f"{job.key} in {present} s")
+    write_record(
+        job.record,
+        {"kind": "train", "digest": {"key": job.key}, "outcome": {"status": status}, "time_limit_s": 60},
+    )
+    assert job.state == state
+    demand = job.demand
+    assert demand == (job.key if under is None else f"{job.key} in {under} s")
+    if state == "stale":  # what is made then answers the same demand
+        write_record(
+            job.record,
+            {"kind": "train", "digest": {"key": job.key}, "outcome": {"status": "ok"}, "time_limit_s": present},
+        )
+        assert (job.state, job.demand) == ("done", demand)
+    job.record.write_text("{")
+    assert job.state == "broken" and job.demand == (job.key if present is None else f"{job.key} in {present} s")
+
+
 def test_a_key_is_twelve_hexadecimal_digits(configuration: dict[str, Any]) -> None:
     for job in planned_jobs(configuration, Path("results")):
         assert len(job.key) == 12

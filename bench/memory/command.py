@@ -22,10 +22,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure, compare with theory, write the record."""
     # Here, so that `--help` need not wait for torch.
-
     from bench import configuration
     from bench.errors import InputError
     from bench.memory import record
+    from bench.memory.table_peak import NO_PEAK, ended
     from bench.plan import memory_key
     from bench.records import write_record
     from bench.training.device import device_entry, torch_device
@@ -45,21 +45,33 @@ def run(arguments: argparse.Namespace) -> int:
     model, shape = trained_network(config, architecture, reconstruction, recipe_from(config["training"]))
     settings = {**record.shape_settings(config, architecture, shape), "reconstruction": reconstruction}
     settings |= {"device_type": device.type, "optimizer": OPTIMIZER}
+    found, outcome = ended(
+        lambda: measured(model, settings, config["memory"]["batch_sizes"], table_batch, device),
+        {**NO_PEAK, "table_batch_size": table_batch},
+    )
     result = {
         "kind": "memory",
         "schema": record.SCHEMA,
         "settings": settings,
         "theory": theory(model, settings, table_batch),
-        "measured": measured(model, settings, config["memory"]["batch_sizes"], table_batch, device),
+        "measured": found,
+        "outcome": outcome,
         **record.origin(config, "memory", memory_key(config, architecture, reconstruction), device),
     }
     write_record(arguments.output, result)
-    print(
-        f"{architecture}-{reconstruction}: {result['measured']['bytes_per_pixel']:.0f} bytes per pixel measured,"
-        f" {result['theory']['bytes_per_pixel']:.0f} in theory;"
-        f" {result['measured']['table_peak_bytes'] / 1e6:.1f} MB at batch {table_batch}"
-    )
+    print(f"{architecture}-{reconstruction}: {summary(result)}")
     return 0
+
+
+def summary(result: dict[str, Any]) -> str:
+    """The record in a line."""
+    theory, measured = result["theory"]["bytes_per_pixel"], result["measured"]
+    if measured["bytes_per_pixel"] is None:
+        return f"{theory:.0f} bytes per pixel in theory; not measured, {result['outcome']['reason']}"
+    return (
+        f"{measured['bytes_per_pixel']:.0f} bytes per pixel measured, {theory:.0f} in theory;"
+        f" {measured['table_peak_bytes'] / 1e6:.1f} MB at batch {measured['table_batch_size']}"
+    )
 
 
 OPTIMIZER = "sgd-nesterov"
@@ -92,7 +104,7 @@ def measured(
 ) -> dict[str, Any]:
     """Peaks at the configuration's two batch sizes, their slope, and the peak at the table's batch size."""
     from bench.memory.peak import Peak, bytes_per_pixel, measure_peak
-    from bench.memory.table_peak import measured_or_refused, table_peak
+    from bench.memory.table_peak import table_peak
 
     def measure(batch_size: int) -> Peak:
         size, channels, classes = (settings[key] for key in ("image_size", "in_channels", "classes"))
@@ -100,7 +112,7 @@ def measured(
             model, batch_size, size, channels, classes, settings["optimizer"], device, settings["precision"]
         )
 
-    peaks = [measured_or_refused(measure, batch_size) for batch_size in batch_sizes]
+    peaks = [measure(batch_size) for batch_size in batch_sizes]
     table_bytes, was_extrapolated = table_peak(peaks, table_batch, measure, device)
     return {
         "peaks": [_as_record(peak) for peak in peaks],

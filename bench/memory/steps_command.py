@@ -24,6 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     from bench import configuration
     from bench.memory import record
     from bench.memory.steps import time_steps
+    from bench.memory.table_peak import ended
     from bench.plan import steps_key
     from bench.records import write_record
     from bench.training.allocator import set_allocator
@@ -41,19 +42,20 @@ def run(arguments: argparse.Namespace) -> int:
     settings = record.shape_settings(config, architecture, shape)
     batch_size, rounds = config["steps"]["batch_size"], config["steps"]["repeats"]
     settings |= {"batch_size": batch_size, "repeats": rounds, "device_type": device.type, "threads": threads}
-    size, channels, classes = (settings[key] for key in ("image_size", "in_channels", "classes"))
-    seconds = time_steps(models, batch_size, size, rounds, channels, classes, device, precision=settings["precision"])
+    shapes = (batch_size, settings["image_size"], rounds, settings["in_channels"], settings["classes"])
+    seconds, outcome = ended(lambda: time_steps(models, *shapes, device, precision=settings["precision"]), {})
     result = {
         "kind": "steps",
         "schema": record.SCHEMA,
         "settings": settings,
         **compared(seconds),
+        "outcome": outcome,
         "allocator": allocator,
         **record.origin(config, "steps", steps_key(config, architecture), device),
     }
     write_record(arguments.output, result)
     medians = (f"{name} {1000 * statistics.median(times):.0f} ms" for name, times in seconds.items())
-    print(f"{architecture}, batch {batch_size}: {', '.join(medians)}")
+    print(f"{architecture}, batch {batch_size}: {', '.join(medians) or outcome['reason']}")
     return 0
 
 

@@ -1,14 +1,21 @@
-"""The peak at the batch size of Table 1: measured where the machine can hold it, else told by the slope."""
+"""The peak at the batch size of Table 1: measured where the machine can hold it, else told by the slope.
+
+Where not even smaller batches fit, a record says so.
+"""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import psutil
 import torch
 
-from bench.errors import InputError
 from bench.memory.peak import Peak, bytes_per_pixel
+from bench.training.outcome import first_line, is_memory_refusal
 
 MARGIN = 0.8  # of the memory that is free: workspaces and the rest of the process need some too
+
+# What a record holds in place of measurements for which memory ran out.
+NO_PEAK = {"peaks": [], "bytes_per_pixel": None, "table_peak_bytes": None, "table_peak_extrapolated": False}
 
 
 def table_peak(
@@ -21,7 +28,12 @@ def table_peak(
     expected = extrapolated(peaks, batch_size)
     if expected > MARGIN * free_bytes(device):
         return expected, True
-    return measure(batch_size).peak_bytes, False
+    try:
+        return measure(batch_size).peak_bytes, False
+    except Exception as error:
+        if not is_memory_refusal(error):
+            raise
+        return expected, True
 
 
 def extrapolated(peaks: Sequence[Peak], batch_size: int) -> int:
@@ -36,11 +48,11 @@ def free_bytes(device: torch.device) -> int:
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
 
 
-def measured_or_refused(measure: Callable[[int], Peak], batch_size: int) -> Peak:
-    """`measure(batch_size)`; memory that runs out is bad input: the configuration asked for too large a batch."""
+def ended(measure: Callable[[], dict[str, Any]], nothing: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(what `measure` found, how it ended). Memory that runs out is a result, and no failure: it found `nothing`."""
     try:
-        return measure(batch_size)
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise InputError(
-            f"A batch of {batch_size} images does not fit into memory; choose smaller memory.batch_sizes."
-        ) from error
+        return measure(), {"status": "ok", "reason": None}
+    except Exception as error:
+        if not is_memory_refusal(error):
+            raise
+        return nothing, {"status": "out-of-memory", "reason": first_line(error)}

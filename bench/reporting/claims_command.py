@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     config = configuration.load(arguments.config)
     study = command.study_of(config, arguments.results)
-    runs = read_runs(arguments.results, study.runs, study.keys)
+    runs = read_runs(arguments.results, study.runs, study.keys, study.time_limit_s)
     capped = next((device["name"] for device in config["devices"] if device.get("memory_cap_mb")), None)
     table = claims_table(config["scale"], arguments.results, runs, capped)
     paths = write_table(table, arguments.output)

@@ -49,6 +49,8 @@ def study_of(config: dict[str, Any], results: Path) -> Study:
         device=(uncapped or devices)[0]["name"],
         labels={device["name"]: label for device in devices if (label := _label(device))},
         measurement_keys=memory | steps,
+        time_limit_s=config["time_limit_s"],
+        further_targets=config["further_targets"],
     )
 
 

@@ -29,8 +29,8 @@ def read_measurements(results: Path, pairs: Sequence[Pair], keys: Mapping[Path, 
     """Read the memory record and the step record of every pair.
 
     `keys` gives the present key of a record by its path, where it is known; another key in the record makes it stale.
-    `memory_status` and `steps_status` are `ok`, `not run`, `broken` (`memory_fault`, `steps_fault`) or `stale`. Sizes
-    are in bytes, times in seconds; what is not known is NaN.
+    `memory_status` and `steps_status` are `ok`, `out-of-memory`, `not run`, `broken` (`memory_fault`, `steps_fault`) or
+    `stale`. Sizes are in bytes, times in seconds; what is not known is NaN.
     """
     keys = keys or {}
     rows = []
@@ -49,7 +49,8 @@ def _read(path: Path, kind: str, settings: dict[str, Any], keys: Mapping[Path, s
         return row
     try:
         record = read_valid(path, kind, settings)
-        values = _memory(record) if kind == "memory" else _steps(record, mode)
+        status = (record.get("outcome") or {"status": "ok"})["status"]
+        values = _memory(record) if kind == "memory" else _steps(record, mode) if status == "ok" else {}
     except InputError as error:
         return row | {f"{kind}_status": BROKEN, f"{kind}_fault": str(error)}
     stale = path in keys and record["digest"]["key"] != keys[path]
@@ -58,7 +59,7 @@ def _read(path: Path, kind: str, settings: dict[str, Any], keys: Mapping[Path, s
         row
         | values
         | {f"{kind}_{name}": value for name, value in origin.items()}
-        | {f"{kind}_status": STALE if stale else "ok"}
+        | {f"{kind}_status": STALE if stale else status}
     )
 
 

@@ -54,6 +54,7 @@ _TRAIN = _object(
         reason={"type": ["string", "null"]},
         accuracy={"type": ["number", "null"], "minimum": 0, "maximum": 1},
     ),
+    history={"type": "array", "items": _object(test_accuracy=_AMOUNT, training_s=_AMOUNT)},
     seconds=_object(load=_AMOUNT, training=_AMOUNT, evaluation=_AMOUNT, everything=_AMOUNT),
     time_to_target_s=_AMOUNT_OR_NULL,
     peak_memory=_object(process_resident_bytes=_COUNT_OR_NULL, cuda_allocated_bytes=_COUNT_OR_NULL),
@@ -81,13 +82,20 @@ _MEMORY = _object(
     measured=_object(bytes_per_pixel=_AMOUNT_OR_NULL, table_batch_size=_COUNT, table_peak_bytes=_AMOUNT_OR_NULL),
     **_ORIGIN,
 )
+_ENDED = {
+    "type": ["object", "null"],
+    "required": ["status"],
+    "properties": {"status": {"enum": ["ok", "out-of-memory"]}},
+}
 _RATIO = _object(median=_AMOUNT, low=_AMOUNT, high=_AMOUNT)
 _STEPS = _object(
     settings=_object(architecture=_TEXT),
     seconds={"type": "object", "additionalProperties": {"type": "array", "items": _AMOUNT, "minItems": 1}},
     **_ORIGIN,
 )
+_MEMORY["properties"]["outcome"] = _ENDED
 _STEPS["properties"] |= {
+    "outcome": _ENDED,
     "ratio_to_ideal": {"type": ["object", "null"], "additionalProperties": _RATIO},
     "ratio_to_resnet18": {"anyOf": [{"type": "null"}, _RATIO]},
 }

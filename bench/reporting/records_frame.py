@@ -1,8 +1,8 @@
 """The training records of a scale as one tidy frame: a row a planned run, nothing left out.
 
-`status` is the record's own (`ok`, `below-target`, `diverged`, `inexact`, `out-of-memory`), or `not run` (no record),
-`broken` (a record that cannot be used; `fault` says why) or `stale` (made by another code or configuration than the
-present).
+`status` is the record's own (`ok`, `below-target`, `diverged`, `inexact`, `out-of-memory`, `timed-out`), or `not run`
+(no record), `broken` (a record that cannot be used; `fault` says why) or `stale` (made by another code or configuration
+than the present, or timed out under a lower limit).
 """
 
 import math
@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from bench.errors import InputError
+from bench.jobs import outgrown
 from bench.reporting.record_schema import STATUSES, number, read_valid
 
 NOT_RUN, BROKEN, STALE = "not run", "broken", "stale"
@@ -34,12 +35,15 @@ def record_path(results: Path, name: str) -> Path:
     return results / "runs" / name / "record.json"
 
 
-def read_runs(results: Path, runs: Sequence[PlannedRun], keys: Mapping[str, str]) -> pd.DataFrame:
+def read_runs(
+    results: Path, runs: Sequence[PlannedRun], keys: Mapping[str, str], time_limit_s: float | None = None
+) -> pd.DataFrame:
     """Read the planned `runs` of the folder `results`; `keys` gives each run's present key by its name.
 
-    Times are in seconds, sizes in bytes, accuracy is a fraction. What a run does not have is NaN or None.
+    `time_limit_s` is the present limit of a run: one that timed out under a lower limit is stale. Times are in seconds,
+    sizes in bytes, accuracy is a fraction. What a run does not have is NaN or None.
     """
-    rows = [_row(record_path(results, run.name), run, keys.get(run.name)) for run in runs]
+    rows = [_row(record_path(results, run.name), run, keys.get(run.name), time_limit_s) for run in runs]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -50,7 +54,7 @@ def unplanned(results: Path, runs: Sequence[PlannedRun]) -> list[str]:
     return sorted(found - planned)
 
 
-def _row(path: Path, run: PlannedRun, key: str | None) -> dict[str, Any]:
+def _row(path: Path, run: PlannedRun, key: str | None, time_limit_s: float | None) -> dict[str, Any]:
     planned = {name: getattr(run, name) for name in ("architecture", "reconstruction", "device", "seed")}
     row = _EMPTY | planned | {"run": run.name, "path": str(path), "status": NOT_RUN}
     if not path.exists():
@@ -60,7 +64,7 @@ def _row(path: Path, run: PlannedRun, key: str | None) -> dict[str, Any]:
     except InputError as error:
         return row | {"status": BROKEN, "fault": str(error)}
     row |= _values(record)
-    if key is not None and record["digest"]["key"] != key:
+    if key is not None and (record["digest"]["key"] != key or outgrown(record, time_limit_s)):
         row["status"] = STALE
     return row
 
@@ -85,10 +89,17 @@ def _values(record: dict[str, Any]) -> dict[str, Any]:
         "date": record["date"],
         "data": settings["data"],
         "depths": "-".join(map(str, settings["depths"])),
+        "epochs": _epochs(record),
         "overflows": number((record.get("exactness") or {}).get("overflows")),
         **{name: number(settings[name]) for name in _FROM_SETTINGS},
         **_sizes(record),
     }
+
+
+def _epochs(record: dict[str, Any]) -> list[tuple[float, float]]:
+    """(test accuracy, seconds of the headline clock to the epoch's end) of each epoch."""
+    load = record["seconds"]["load"]
+    return [(epoch["test_accuracy"], load + epoch["training_s"]) for epoch in record["history"]]
 
 
 def _sizes(record: dict[str, Any]) -> dict[str, float]:
@@ -110,7 +121,7 @@ _FROM_SETTINGS = (
     "image_size",
     "target_accuracy",
 )
-_TEXTS = ("fault", "outcome", "reason", "peak_memory_kind", "hardware", "commit", "date", "depths", "data")
+_TEXTS = ("fault", "outcome", "reason", "peak_memory_kind", "hardware", "commit", "date", "depths", "data", "epochs")
 _NUMBERS = (
     "train_images",
     "test_images",

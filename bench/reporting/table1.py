@@ -63,7 +63,7 @@ def _gap(own: pd.DataFrame, ideal: pd.DataFrame, reconstruction: str, include_st
 def _record(measured: pd.Series, kind: str) -> str | None:
     """File of the memory or step record, from the results folder; None where it was not run or is not usable."""
     path = Path(measured[f"{kind}_path"])
-    return f"{kind}/{path.name}" if measured[f"{kind}_status"] in ("ok", "stale") else None
+    return f"{kind}/{path.name}" if measured[f"{kind}_status"] in ("ok", "out-of-memory", "stale") else None
 
 
 def _shape(runs: pd.DataFrame, measured: pd.Series) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def _shape(runs: pd.DataFrame, measured: pd.Series) -> dict[str, Any]:
 
 def _current(measured: pd.Series, kind: str, names: tuple[str, ...], include_stale: bool) -> dict[str, Any]:
     """The values of a memory or step record, empty where it is stale and stale ones are not asked for."""
-    use = measured[f"{kind}_status"] == "ok" or include_stale
+    use = measured[f"{kind}_status"] in ("ok", "out-of-memory") or include_stale
     return {name: measured[name] if use else (None if name == "step_ratio_to" else float("nan")) for name in names}
 
 
@@ -93,7 +93,7 @@ def _batch(frame: pd.DataFrame) -> str:
 def _display(row: pd.Series, batch: str) -> dict[tuple[str, str], str]:
     def of(kind: str, text: str) -> str:
         state = row[f"{kind}_status"]
-        return text if text != cells.DASH or state == "ok" else state
+        return text if text != cells.DASH or state == "ok" else state.replace("-", " ")
 
     shape = (
         cells.DASH if cells.is_missing(row["depths"]) else f"{cells.count(row['initial_channels'])}; {row['depths']}"

@@ -1,9 +1,10 @@
-"""Table 2: time and accuracy at a number of epochs fixed in advance, and time to the target accuracy.
+"""Table 2: time and accuracy at a number of epochs fixed in advance, and time to the target accuracies.
 
 A row a device, architecture and reconstruction.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -15,40 +16,71 @@ from bench.reporting.summary import GROUP, finished, interval_columns, summarise
 FLIP_TTA = ("Accuracy with flip TTA", "%")
 
 
-def table2_frame(runs: pd.DataFrame, labels: Mapping[str, str], include_stale: bool = False) -> pd.DataFrame:
+def table2_frame(
+    runs: pd.DataFrame, labels: Mapping[str, str], include_stale: bool = False, further_targets: Sequence[float] = ()
+) -> pd.DataFrame:
     """Numbers of Table 2 (fractions, bytes, seconds) from the frame of runs, in its order, then the published row.
 
     `labels` gives what a device is called by its name, e.g. that it is emulated; one that has no label is called by its
-    hardware.
+    hardware. `further_targets` are accuracies that there are columns of besides the runs' own target.
     """
     groups = runs.groupby(GROUP, sort=False)
     rows = []
     for names, group in groups:
         label = labels.get(names[0]) or _hardware(usable(runs[runs["device"] == names[0]], include_stale)) or names[0]
-        rows.append(dict(zip(GROUP, names, strict=True)) | {"label": label} | _row(group, include_stale))
+        rows.append(
+            dict(zip(GROUP, names, strict=True)) | {"label": label} | _row(group, include_stale, further_targets)
+        )
     return pd.DataFrame([*rows, _PUBLISHED])
 
 
-def _row(runs: pd.DataFrame, include_stale: bool) -> dict[str, Any]:
+def _row(runs: pd.DataFrame, include_stale: bool, further_targets: Sequence[float]) -> dict[str, Any]:
     used = usable(runs, include_stale)
-    time = time_to_target(used["time_to_target_s"])
     ended = finished(used)
     return {
         "source": "measured",
         "parameters": runs["parameters"].dropna().max(),
         **summarise(runs, include_stale),
         **interval_columns("flip_tta_accuracy", mean_interval(ended["flip_tta_accuracy"])),
-        "final_at_target_k": int((used["outcome"] == "ok").sum()),
-        "final_at_target_n": len(used),
-        "target_reached_k": time.reached,
-        "target_reached_n": time.n,
-        "time_to_target_median_s": time.median_s,
+        **_at_target("target", int((used["outcome"] == "ok").sum()), used["time_to_target_s"]),
+        **_at_further_targets(used, further_targets),
         "total_median_s": ended["total_s"].median(),
         "everything_median_s": ended["everything_s"].median(),
         "peak_memory_bytes": used["peak_memory_bytes"].max(),
         "peak_memory_kind": "; ".join(used["peak_memory_kind"].dropna().unique()) or None,
         "reason": "; ".join(used["reason"].dropna().unique()) or None,
     }
+
+
+def _at_target(name: str, at_the_end: int, times_s: pd.Series) -> dict[str, Any]:
+    """Columns of one target: how many runs are there at their end, how many ever were, and the median time to it."""
+    time = time_to_target(times_s)
+    return {
+        f"final_at_{name}_k": at_the_end,
+        f"final_at_{name}_n": time.n,
+        f"{name}_reached_k": time.reached,
+        f"{name}_reached_n": time.n,
+        f"time_to_{name}_median_s": time.median_s,
+    }
+
+
+def _at_further_targets(used: pd.DataFrame, targets: Sequence[float]) -> dict[str, Any]:
+    """The same of other targets, from the runs' accuracies by epoch."""
+    columns: dict[str, Any] = {}
+    for target in targets:
+        times = used["epochs"].map(lambda epochs, at=target: _first_at(epochs, at)).astype(float)
+        columns |= _at_target(column_name(target), int((finished(used)["accuracy"] >= target).sum()), times)
+    return columns
+
+
+def column_name(target: float) -> str:
+    """What a further target is called in the names of columns, in percent (`target_92`)."""
+    return f"target_{100 * target:g}"
+
+
+def _first_at(epochs: Sequence[tuple[float, float]], target: float) -> float:
+    """Seconds to the first of `epochs`, (accuracy, seconds) each, that is at the target; NaN where none is."""
+    return next((seconds for accuracy, seconds in epochs if accuracy >= target), math.nan)
 
 
 def _hardware(used: pd.DataFrame) -> str:
@@ -66,13 +98,15 @@ _PUBLISHED = {
 }
 
 
-def table2_display(frame: pd.DataFrame, target_accuracy: float) -> pd.DataFrame:
+def table2_display(frame: pd.DataFrame, target_accuracy: float, further_targets: Sequence[float] = ()) -> pd.DataFrame:
     """Table 2 as a reader sees it: text cells under two-level heads."""
-    table = pd.DataFrame([_display(row, f"{100 * target_accuracy:g} %") for _, row in frame.iterrows()])
+    names = {"target": target_accuracy} | {column_name(target): target for target in further_targets}
+    targets = {name: f"{100 * target:g} %" for name, target in names.items()}
+    table = pd.DataFrame([_display(row, targets) for _, row in frame.iterrows()])
     return table.drop(columns=[FLIP_TTA]) if (table[FLIP_TTA] == cells.DASH).all() else table
 
 
-def _display(row: pd.Series, target: str) -> dict[tuple[str, str], str]:
+def _display(row: pd.Series, targets: Mapping[str, str]) -> dict[tuple[str, str], str]:
     ours = row["source"] == "measured"
     return {
         ("Device", ""): row["label"],
@@ -81,25 +115,29 @@ def _display(row: pd.Series, target: str) -> dict[tuple[str, str], str]:
         ("Status", ""): cells.status(row) if ours else "not measured here",
         ("Accuracy", "%"): cells.percent_interval(row, "accuracy") if ours else cells.DASH,
         FLIP_TTA: cells.percent_interval(row, "flip_tta_accuracy") if ours else cells.DASH,
-        (f"Runs at {target}", "at the end"): _at_target(row) if ours else cells.DASH,
+        **{
+            (f"Runs at {text}", "at the end"): _ended(row, name) if ours else cells.DASH
+            for name, text in targets.items()
+        },
         ("Time of a run", "median"): cells.duration(row["total_median_s"]),
-        (f"First at {target}", "median (reached)"): _time(row) if ours else cells.DASH,
+        **{
+            (f"First at {text}", "median (reached)"): _time(row, name) if ours else cells.DASH
+            for name, text in targets.items()
+        },
         ("Everything", "median"): cells.duration(row["everything_median_s"]),
         ("Peak MB", ""): cells.megabytes(row["peak_memory_bytes"]),
         ("Paper", "CIFAR-10"): _paper(row),
     }
 
 
-def _at_target(row: pd.Series) -> str:
-    n = int(row["final_at_target_n"])
-    return f"{int(row['final_at_target_k'])} of {n}" if n else cells.DASH
+def _ended(row: pd.Series, target: str) -> str:
+    n = int(row[f"final_at_{target}_n"])
+    return f"{int(row[f'final_at_{target}_k'])} of {n}" if n else cells.DASH
 
 
-def _time(row: pd.Series) -> str:
-    if row["target_reached_n"] == 0:
-        return cells.DASH
-    k, n = int(row["target_reached_k"]), int(row["target_reached_n"])
-    return f"{cells.duration(row['time_to_target_median_s'])} ({k} of {n})"
+def _time(row: pd.Series, target: str) -> str:
+    k, n = int(row[f"{target}_reached_k"]), int(row[f"{target}_reached_n"])
+    return f"{cells.duration(row[f'time_to_{target}_median_s'])} ({k} of {n})" if n else cells.DASH
 
 
 def _paper(row: pd.Series) -> str:

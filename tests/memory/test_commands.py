@@ -1,5 +1,6 @@
 """`python -m bench memory` and `python -m bench steps` on the smoke scale: records, and bad input."""
 
+from math import isnan
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,12 @@ import torch
 from bench import plan
 from bench.__main__ import main
 from bench.configuration import load
+from bench.memory import command as memory_command
+from bench.memory import peak as peak_module
+from bench.memory import steps
 from bench.memory.cost_model import pixel_cost
-from bench.records import read_record
+from bench.records import read_record, write_record
+from bench.reporting.measurements_frame import read_measurements
 from bench.training.network import network
 
 
@@ -120,3 +125,59 @@ def test_a_batch_of_nothing_is_refused(tmp_path, capsys):
     assert command("memory", "resnet18", output, "--batch-size", "0") == 2
     assert "--batch-size is 0" in capsys.readouterr().err
     assert not output.exists()
+
+
+@pytest.fixture
+def fails_once(monkeypatch):
+    """The measurement of the noisy mode fails when it is made for the first time."""
+    whole, calls = memory_command.measured, []
+
+    def measured(model, *rest):
+        calls.append(model)
+        if len(calls) == 2:
+            raise RuntimeError("a fault of the program")
+        return whole(model, *rest)
+
+    monkeypatch.setattr(memory_command, "measured", measured)
+    return calls
+
+
+def test_a_measurement_that_fails_costs_no_other(tmp_path, capsys, fails_once):
+    assert command("measure", "layerwise", tmp_path) == 1
+    error = capsys.readouterr().err
+    assert "a fault of the program" in error  # the traceback, for whoever mends it
+    assert "error: 1 of 3 measurements failed (memory/layerwise-noisy.json); the other 2 are kept" in error
+    assert not (tmp_path / "memory").exists()
+    kept = tmp_path / "measured"
+    before = {name: (kept / name).read_bytes() for name in ("memory/layerwise-ideal.json", "steps/layerwise.json")}
+    assert command("measure", "layerwise", tmp_path) == 0
+    assert len(fails_once) == 3
+    assert all((tmp_path / name).read_bytes() == content for name, content in before.items())
+    assert read_record(tmp_path / "memory" / "layerwise-noisy.json")["outcome"] == {"status": "ok", "reason": None}
+
+
+def test_a_kept_record_that_is_stale_or_broken_is_made_again(tmp_path, fails_once):
+    assert command("measure", "layerwise", tmp_path) == 1
+    ideal, steps = tmp_path / "measured" / "memory" / "layerwise-ideal.json", tmp_path / "measured/steps/layerwise.json"
+    write_record(ideal, {**read_record(ideal), "digest": {"key": "another"}})
+    steps.write_text(steps.read_text()[:100])
+    assert command("measure", "layerwise", tmp_path) == 0
+    assert len(fails_once) == 4
+    config = load(CONFIG)
+    made = read_record(tmp_path / "memory" / "layerwise-ideal.json")
+    assert made["digest"]["key"] == plan.memory_key(config, "layerwise", "ideal")
+    assert read_record(tmp_path / "steps" / "layerwise.json")["seconds"]
+
+
+def test_memory_that_runs_out_is_a_record_with_the_theory(tmp_path, monkeypatch):
+    def exhausted(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1 GB")
+
+    monkeypatch.setattr(peak_module, "measure_peak", exhausted)
+    monkeypatch.setattr(steps, "time_steps", exhausted)
+    assert command("measure", "layerwise", tmp_path) == 0
+    frame = read_measurements(tmp_path, [("layerwise", "ideal")]).iloc[0]
+    assert (frame["memory_status"], frame["steps_status"]) == ("out-of-memory", "out-of-memory")
+    assert frame["bytes_per_pixel_theory"] > 0 and isnan(frame["bytes_per_pixel_measured"]) and isnan(frame["step_s"])
+    record = read_record(tmp_path / "memory" / "layerwise-ideal.json")
+    assert record["outcome"]["reason"].startswith("CUDA out of memory")

@@ -1,12 +1,13 @@
 """The peak at the table's batch size: measured where it fits, else along the slope."""
 
+from typing import Any
+
 import pytest
 import torch
 
-from bench.errors import InputError
 from bench.memory import table_peak as module
 from bench.memory.peak import Peak
-from bench.memory.table_peak import extrapolated, measured_or_refused, table_peak
+from bench.memory.table_peak import NO_PEAK, ended, extrapolated, table_peak
 
 CPU = torch.device("cpu")
 
@@ -41,9 +42,16 @@ def test_a_batch_that_does_not_fit_is_extrapolated(monkeypatch):
     assert extrapolated([peak(4), peak(2)], 512) == peak(512).peak_bytes
 
 
-def test_running_out_of_memory_is_told_in_one_sentence():
-    def exhausted(batch_size: int) -> Peak:
-        raise torch.OutOfMemoryError
+def exhausted(*_: object) -> Any:
+    raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    with pytest.raises(InputError, match="batch of 64 images does not fit"):
-        measured_or_refused(exhausted, 64)
+
+def test_a_batch_that_does_not_fit_after_all_is_extrapolated():
+    assert table_peak([peak(2), peak(4)], 16, exhausted, CPU) == (peak(16).peak_bytes, True)
+
+
+def test_running_out_of_memory_is_an_outcome_and_a_fault_is_not():
+    assert ended(exhausted, NO_PEAK) == (NO_PEAK, {"status": "out-of-memory", "reason": "CUDA out of memory."})
+    assert ended(lambda: {"a": 1}, NO_PEAK) == ({"a": 1}, {"status": "ok", "reason": None})
+    with pytest.raises(ZeroDivisionError):
+        ended(lambda: 1 // 0, NO_PEAK)

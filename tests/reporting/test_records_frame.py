@@ -14,11 +14,22 @@ def read_one(results, key=KEY):
     return frame.iloc[0]
 
 
-@pytest.mark.parametrize("status", ["ok", "below-target", "diverged", "inexact", "out-of-memory"])
+@pytest.mark.parametrize("status", ["ok", "below-target", "diverged", "inexact", "out-of-memory", "timed-out"])
 def test_every_recorded_status_is_a_row(tmp_path, status):
     accuracy = 0.95 if status in ("ok", "below-target") else None
     write_train(tmp_path, RUN, outcome__status=status, outcome__accuracy=accuracy)
     assert read_one(tmp_path)["status"] == status
+
+
+@pytest.mark.parametrize(("limit", "status"), [(60, "timed-out"), (30, "timed-out"), (61, "stale"), (None, "stale")])
+def test_a_run_that_timed_out_is_stale_once_the_limit_is_raised(tmp_path, limit, status):
+    write_train(tmp_path, RUN, outcome__status="timed-out", outcome__accuracy=None, time_limit_s=60)
+    assert read_runs(tmp_path, [RUN], {RUN.name: KEY}, limit).iloc[0]["status"] == status
+
+
+def test_a_run_that_ended_in_time_cares_for_no_limit(tmp_path):
+    write_train(tmp_path, RUN, time_limit_s=60)
+    assert read_runs(tmp_path, [RUN], {RUN.name: KEY}, 61).iloc[0]["status"] == "ok"
 
 
 def test_values_and_units(tmp_path):

@@ -87,6 +87,29 @@ def test_runs_at_the_target_at_the_end_count_failed_ones(tmp_path):
     assert table.display.iloc[1][("Runs at 94 %", "at the end")] == "—"
 
 
+def test_a_further_target_is_read_off_the_same_records(tmp_path):
+    def history(*accuracies):
+        return [{"epoch": i + 1, "test_accuracy": a, "training_s": 3.0 * (i + 1)} for i, a in enumerate(accuracies)]
+
+    endings = (("ok", 0.95), ("below-target", 0.92), ("diverged", None))
+    for run, (status, accuracy) in zip(MACHINE, endings, strict=True):
+        epochs = history(0.5, 0.93, accuracy) if accuracy else history(0.91)
+        time = 10.0 if status == "ok" else None
+        changes = {"outcome__status": status, "outcome__accuracy": accuracy, "time_to_target_s": time}
+        write_train(tmp_path, run, history=epochs, **changes)
+    table = table2(tmp_path, further_targets=(0.92, 0.905))
+    row, shown = table.frame.iloc[0], table.display.iloc[0]
+    assert "Table 2. Time to 94 % and 92 % and 90.5 % accuracy" in table.caption
+    assert (row["final_at_target_92_k"], row["final_at_target_92_n"], row["target_92_reached_k"]) == (2, 3, 2)
+    assert row["time_to_target_92_median_s"] == 7.0  # loading took a second
+    assert shown[("Runs at 92 %", "at the end")] == "2 of 3" and shown[("Runs at 94 %", "at the end")] == "1 of 3"
+    assert shown[("First at 92 %", "median (reached)")] == "7.0 s (2 of 3)"
+    assert shown[("First at 94 %", "median (reached)")] == "∞ (1 of 3)"
+    assert shown[("First at 90.5 %", "median (reached)")] == "7.0 s (3 of 3)"
+    assert table.display.iloc[1][("First at 92 %", "median (reached)")] == "—"
+    assert table.display.iloc[-1][("Runs at 92 %", "at the end")] == "—"
+
+
 def test_flip_tta_is_a_column_of_its_own_where_a_run_has_it(tmp_path):
     for run in MACHINE:
         write_train(tmp_path, run)

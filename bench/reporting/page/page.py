@@ -40,7 +40,7 @@ class Grid:
 def page(study: Study, results: Path, tables_folder: Path) -> str:
     """The report of `study` from the records in `results`; figures and further tables are those of `tables_folder`."""
     tables = build_tables(study, results)
-    runs = read_runs(results, study.runs, study.keys)
+    runs = read_runs(results, study.runs, study.keys, study.time_limit_s)
     measurements = read_measurements(results, study.pairs, study.measurement_keys)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
