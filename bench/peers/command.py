@@ -33,6 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     from bench.training.allocator import set_allocator
     from bench.training.device import torch_device
     from bench.training.lease import gpu_lease
+    from bench.training.memory_format import memory_format
     from bench.training.settings import set_precision, set_threads
 
     shape = Shape(arguments.channels, arguments.blocks, arguments.batch_size, arguments.image_size)
@@ -45,12 +46,13 @@ def run(arguments: argparse.Namespace) -> int:
         device = torch_device(arguments.device)
         # Before anything is allocated: what glibc does by default flatters all that stores little.
         allocator = set_allocator(device, capped=False)
+        order = str(memory_format(device)).removeprefix("torch.")
         set_precision("float32")
-        threads = set_threads(arguments.threads)
+        settings = {"rounds": arguments.rounds, "threads": set_threads(arguments.threads), "memory_format": order}
         record = {
             "kind": "peers",
             "schema": SCHEMA,
-            "settings": {**dataclasses.asdict(shape), "rounds": arguments.rounds, "threads": threads},
+            "settings": {**dataclasses.asdict(shape), **settings},
             "rounding": rounding(shape, device),
             "rows": compare(shape, arguments.rounds, device),
             "allocator": allocator,

@@ -15,6 +15,7 @@ from bench.peers import measure
 from bench.peers.chain import CLASSES, IN_CHANNELS, Parts
 from bench.peers.measure import Shape
 from bench.peers.methods import METHODS, PLAIN, Method, network
+from bench.training.memory_format import place
 
 OK, NOT_INSTALLED, FAILED = "ok", "not installed", "failed"
 
@@ -46,7 +47,7 @@ def _gradients(
     method: Method, shape: Shape, device: torch.device, dtype: torch.dtype = torch.float32
 ) -> list[torch.Tensor]:
     model, parts = network(method, shape.channels, shape.blocks)
-    return measure.gradients(model.to(device), parts, shape, dtype)
+    return measure.gradients(place(model, device), parts, shape, dtype)
 
 
 def _attempt(
@@ -62,7 +63,7 @@ def _attempt(
         warnings.filterwarnings("ignore", message="TypedStorage is deprecated", category=UserWarning)
         try:
             model, parts = network(method, shape.channels, shape.blocks)
-            return row | {"status": OK, **_measured(model.to(device), parts, shape, device, reference)}, model
+            return row | {"status": OK, **_measured(place(model, device), parts, shape, device, reference)}, model
         except Exception as error:
             if method.library is None:
                 raise

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.memory.peak import Peak, measure_peak, random_batch
+from bench.memory.peak import Peak, measure_peak
+from bench.memory.training_step import random_batch
 from bench.peers.chain import CLASSES, IN_CHANNELS, Parts
 
 

@@ -18,8 +18,9 @@ def caption(record: dict[str, Any]) -> str:
     shape, versions = record["settings"], record["versions"]
     return (
         f"{shape['blocks']} blocks at {shape['channels']} channels, batch {shape['batch_size']},"
-        f" {shape['image_size']}x{shape['image_size']} pixels, float32; {record['hardware']['device']}, torch"
-        f" {versions['torch']}; allocator: {record['allocator']}; medians of {shape['rounds']} interleaved rounds;"
+        f" {shape['image_size']}x{shape['image_size']} pixels, float32, {shape['memory_format'].replace('_', ' ')};"
+        f" {record['hardware']['device']}, torch {versions['torch']}; allocator: {record['allocator']};"
+        f" medians of {shape['rounds']} interleaved rounds;"
         f" {record['date'][:10]}; `{' '.join(record['command'])}`."
     )
 
