@@ -136,9 +136,9 @@ rule numerics:
         record=ensure("<results>/numerics/{name}.json", non_empty=True),
     log:
         "<results>/logs/numerics-{name}.log",
+    priority: 10  # by far the longest jobs of the smaller scales: begun last, they would leave a core idle at the end
     conda:
         "envs/bench.yaml"
-    priority: 10  # by far the longest jobs of the smaller scales: begun last, they would leave a core idle at the end
     resources:
         gpu=gpus,
     params:
