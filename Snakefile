@@ -136,6 +136,7 @@ rule numerics:
         "<results>/logs/numerics-{name}.log",
     conda:
         "envs/bench.yaml"
+    priority: 10  # by far the longest jobs of the smaller scales: begun last, they would leave a core idle at the end
     resources:
         gpu=gpus,
     params:
