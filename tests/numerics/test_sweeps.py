@@ -47,7 +47,7 @@ def test_the_slope_of_the_architecture_shares_the_runs_of_the_depth_sweep(config
 def test_repairs_go_deeper_until_noisy_training_falls_behind(configuration):
     numerics = configuration["numerics"]
     numerics["repairs"]["variants"] = {"none": Variant().__dict__, "tf32": vars(Variant(tf32=True))}
-    _, failing, *deeper = numerics["repairs"]["steps"]
+    numerics["repairs"]["steps"] = _, failing, *deeper = [7, 10, 14]
 
     def runner(point):
         return record(None if point.mode == "noisy" and point.step >= failing else 0.9)
