@@ -17,13 +17,11 @@ from bench.announcement import RESULTS, announce
 from bench.errors import InputError
 from bench.jobs import planned_jobs
 from bench.plan import timeline_key
-from bench.quick_torch import import_torch
 from bench.reporting.figures.names import FIGURE_FILES
 from bench.reporting.timelines.names import timeline_names
 from bench.scales import choose, configuration_of
 from bench.training.settings import available_cpus
 
-import_torch(optimizers=False)  # sooner than the estimate of the time would
 if set(config) - {"scale"}:
     raise WorkflowError(f"--config knows only the key scale, not {', '.join(set(config) - {'scale'})}.")
 try:
@@ -221,8 +219,8 @@ rule collect:
         " --output {params.folder} > {log} 2>&1"
 
 
-# What the draft leaves open. Records at its own shapes and of the whole data set are made by hand (docs/memory.md).
-# Measurements for the claims table alone.
+# For the claims table alone, where the scale's `claims` asks for them: bytes at the draft's own shapes, and one step with
+# the whole training set as its batch. Elsewhere they are made by hand (docs/memory.md).
 rule paper_shapes:
     output:
         record=ensure("<results>/paper_shapes.json", non_empty=True),
@@ -254,6 +252,7 @@ rule whole_batch:
         "python -m bench whole-batch --config {params.config} --output {params.folder} > {log} 2>&1"
 
 
+# What the draft leaves open.
 rule claims:
     input:
         rules.all.input.tables,

@@ -69,9 +69,8 @@ class TrainingRun:
         self.history: list[dict[str, Any]] = []
         self.remarks: dict[str, Any] = {"resumed": 0, "flip_tta_accuracy": None, "exactness": None}
         self.remarks["lease"] = vars(self.lease)
-        self.remarks["time_limit_s"] = config.get(
-            "time_limit_s"
-        )  # raised, it makes the record of a timed-out run stale
+        # Raised, it makes the record of a timed-out run stale.
+        self.remarks["time_limit_s"] = config.get("time_limit_s")
 
     def execute(self, resume: bool = False) -> Path:
         """Train, write the record, and return its path. However training ends, there is a record of it."""
