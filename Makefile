@@ -10,7 +10,7 @@
 # PYTHON=python3  the Python (3.11 or newer) that .venv is made with
 
 PYTHON ?= python3
-CORES ?= $(if $(filter 1,$(shell nproc)),1,2)
+CORES ?= $(if $(filter 1,$(shell unset OMP_NUM_THREADS; nproc)),1,2)
 SCALE ?=
 ARGS ?=
 export SCALE
