@@ -42,6 +42,7 @@ for job in jobs:
     if job.kind in ("memory", "steps"):
         measurements.setdefault(job.architecture, []).append(job)
 experiments = {job.name: job for job in jobs if job.kind == "numerics"}
+CLAIMS = {"paper-shapes": "<results>/paper_shapes.json", "whole-batch": "<results>/whole-batch/record.json"}
 
 
 def gpus(wildcards):
@@ -226,9 +227,42 @@ rule collect:
 
 
 # What the draft leaves open. Records at its own shapes and of the whole data set are made by hand (docs/memory.md).
+# Measurements for the claims table alone.
+rule paper_shapes:
+    output:
+        record=ensure("<results>/paper_shapes.json", non_empty=True),
+    log:
+        "<results>/logs/paper-shapes.log",
+    conda:
+        "envs/bench.yaml"
+    resources:
+        gpu=gpus,
+    shell:
+        "python -m bench paper-shapes --output {output.record} > {log} 2>&1"
+
+
+rule whole_batch:
+    output:
+        record=ensure("<results>/whole-batch/record.json", non_empty=True),
+    log:
+        "<results>/logs/whole-batch.log",
+    conda:
+        "envs/bench.yaml"
+    threads: cores
+    resources:
+        gpu=gpus,
+        mem_mb=16000,
+    params:
+        config=choice.path,
+        folder=subpath(output.record, parent=True),
+    shell:
+        "python -m bench whole-batch --config {params.config} --output {params.folder} > {log} 2>&1"
+
+
 rule claims:
     input:
         rules.all.input.tables,
+        [CLAIMS[name] for name in settings["claims"]],
     output:
         rules.all.input.claims,
     log:

@@ -35,11 +35,13 @@ def announce(choice: Choice, configuration: Configuration) -> None:
 
 
 def summary(configuration: Configuration, jobs: Sequence[Job], estimator: "Estimator | None" = None) -> list[str]:
-    """Two or three lines: the jobs by kind and state, and the time that is left, by `estimator` if there is one."""
+    """Two to four lines: the jobs by kind and state, and the time that is left, by `estimator` if there is one."""
     states = {job: job.state for job in jobs}
     counts = [f"{sum(job.kind == kind for job in jobs)} {words}" for kind, words in KINDS.items()]
     data = configuration["data"]
     lines = [f"plan:   {', '.join(counts)} on {data['name']}, images of {data['image_size']}x{data['image_size']}"]
+    if configuration["claims"]:
+        lines.append(f"claims: {' and '.join(configuration['claims'])} besides, not in the time below")
     by_state = Counter(states.values())
     if set(by_state) != {"missing"}:
         lines.append(f"state:  {', '.join(f'{count} {state}' for state, count in by_state.items())}")

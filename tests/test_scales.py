@@ -118,6 +118,8 @@ def test_the_announcement_says_what_was_found_chosen_and_is_left(
     second = capsys.readouterr().err
     assert f"{len(jobs)} done" in second
     assert "all records are there" in second
+    announce(choice, {**configuration, "claims": ["whole-batch"]})
+    assert "claims: whole-batch besides" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

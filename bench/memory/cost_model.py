@@ -19,11 +19,12 @@ How this reads the paper where it can be read in two ways, and what theory leave
 - The paper's M has neither the weights' gradients nor the optimizer's state; `PixelCost` has fields for them, and
   `step_bytes` adds them and the images.
 - In neither: buffers, labels, batch norm's two numbers a channel; outputs of activation functions that are no layer's
-  input (behind the last block; RevNet's stem); what a head needs to pool backwards; slices of convolutions and
-  poolings, which do not grow with the batch once it is larger than a slice; workspaces of kernels, cuDNN's above all.
-  Measured peaks have them all. A checkpointed block has two maps more than theory when its backward pass begins: its
-  recomputed output, and that output's gradient twice (before and after the activation). In mixed precision, the
-  bfloat16 copy that a convolution stores of an input that is float32, as the reversible streams are.
+  input (behind the last block; RevNet's stem; in stored networks the first activation and those that end F and G, which
+  are added: of the quick scale's `streamed` 32 and 6 x 16 bytes per pixel); what a head needs to pool backwards; slices
+  of convolutions and poolings, which do not grow with the batch once it is larger than a slice; workspaces of kernels,
+  cuDNN's above all. Measured peaks have them all. A checkpointed block has two maps more than theory when its backward
+  pass begins: its recomputed output, and that output's gradient twice (before and after the activation). In mixed
+  precision, the bfloat16 copy that a convolution stores of an input that is float32, as the reversible streams are.
 """
 
 from collections.abc import Iterable

@@ -63,6 +63,7 @@ class SlicedBranch:
                 if end < len(self.layers) and self.layers[end].training:
                     moments.add(state)
                 put(state, y, s)
+                del state  # here and below: one slice at a time is held, not two
             if end < len(self.layers):
                 norm = self.norm_at[end]
                 memo[end] = norm.counted(moments) if norm.training else norm.latest()
@@ -93,6 +94,7 @@ class SlicedBranch:
                 else:
                     sums_below = sums_below + self.norm_at[below].gradient_sums(state, grad)
                     put(grad, held, s)
+                del state, grad
             accumulate(gradients, self.norm_at[norm].parameter_gradients(sums, wanted))
             sums = sums_below
         return gradients
@@ -114,6 +116,7 @@ class SlicedBranch:
             for layer, known in reversed(list(zip(self.layers[last + 1 :], memo[last + 1 :], strict=True))):
                 layer.retrace(state, grad, known, lambda parameter: False)
             sums = sums + self.norm_at[last].gradient_sums(state, grad)
+            del state, grad
         return sums
 
     def _output_of(

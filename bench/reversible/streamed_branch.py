@@ -58,6 +58,7 @@ class StreamedBranch:
                 if unit.norm.training:
                     moments.add([c])
                 y[s] = c
+                del below, c  # here and below: one slice at a time is held, not two
             memo.append(unit.statistics(moments))
         for s in batch_slices(x[0], self.slice_bytes):
             self.units[-1].activate(y[s], memo[-1])
@@ -95,6 +96,7 @@ class StreamedBranch:
                     held[s] = grad
                 else:
                     add_to(grad_x, parted(grad, grad_x), s)
+                del below, c_below, c, grad
             accumulate(gradients, unit.norm_gradients(sums, wanted))
             sums = sums_below
         return gradients
@@ -114,6 +116,7 @@ class StreamedBranch:
                 held[s] = c
             grad = torch.ops.aten.threshold_backward(join(viewed(grad_y, s)), output, 0.0)
             sums = sums + self.units[-1].gradient_sums(grad, c, memo[-1])
+            del output, c, grad
         return sums
 
     def _replayed(self, x: State, s: slice, memo: Memo, end: int) -> tuple[Tensor, Any]:

@@ -10,7 +10,7 @@ from bench.memory.cost_model import pixel_cost
 from bench.memory.peak import make_optimizer, random_batch, track_step, training_step
 from bench.memory.timeline import SHOWN, Stretch, timeline
 
-BATCH, SIDE = 8, 16
+BATCH, SIDE = 128, 16  # enough that a few thousand bytes a channel are nothing a pixel
 PIXELS = BATCH * SIDE**2
 
 
@@ -58,7 +58,7 @@ def test_the_places_of_a_plain_network_go_forward_and_back():
         phase: list(dict.fromkeys(stretch.place for stretch in stretches if stretch.phase == phase and stretch.place))
         for phase in ("forward", "backward")
     }
-    assert places["forward"] == ["0", "1.0", "1.1", "3"]
+    assert places["forward"] == ["0", "1.0", "1.1", "2", "3"]  # flattening what is channels last is a copy
     assert places["backward"] == ["3", "1.1", "1.0", "0"]
 
 
@@ -69,7 +69,7 @@ def test_categories_of_a_layerwise_network_are_the_theorys():
     assert retraced
     for stretch in retraced:
         assert cost.state <= held(stretch, "state") < cost.state + 0.5  # and each channel's two numbers
-        assert cost.gradient <= held(stretch, "activation gradients") < 1.01 * cost.gradient + 0.5
+        assert cost.gradient <= held(stretch, "activation gradients") < 1.02 * cost.gradient + 0.5
         assert held(stretch, "hidden") < 1
         assert held(stretch, "input") == cost.image + 8 / SIDE**2
     convolution = max((s for s in retraced if s.place == "3"), key=lambda s: sum(s.peak))

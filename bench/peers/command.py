@@ -1,0 +1,69 @@
+"""`python -m bench peers`: the same chain of additive blocks by plain autograd, other libraries and this project."""
+
+import argparse
+import dataclasses
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+SCHEMA = 1
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="the record, a JSON file")
+    parser.add_argument("--channels", type=int, default=64, help="channels of the chain (default: 64)")
+    parser.add_argument("--blocks", type=int, default=8, help="its blocks (default: 8)")
+    parser.add_argument("--batch-size", type=int, default=128, help="images of a step (default: 128)")
+    parser.add_argument("--image-size", type=int, default=32, help="their height and width (default: 32)")
+    parser.add_argument("--rounds", type=int, default=9, help="timed steps of each method (default: 9)")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads, 0 for all (default: 1)")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or auto (default: cpu)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure all methods, write the record, and the table beside it (FILE.md), which is printed too."""
+    # Here, so that `--help` need not wait for torch.
+    from bench import provenance
+    from bench.errors import InputError
+    from bench.peers.comparison import compare, rounding
+    from bench.peers.measure import Shape
+    from bench.peers.table import markdown
+    from bench.records import write_record, write_text
+    from bench.training.allocator import set_allocator
+    from bench.training.device import torch_device
+    from bench.training.lease import gpu_lease
+    from bench.training.memory_format import memory_format
+    from bench.training.settings import set_precision, set_threads
+
+    shape = Shape(arguments.channels, arguments.blocks, arguments.batch_size, arguments.image_size)
+    if min(dataclasses.astuple(shape)) < 1 or shape.channels % 2 or shape.batch_size < 2:
+        raise InputError(
+            f"The chain needs an even number of channels, a block, a pixel and two images or more, not {shape.channels}"
+            f" channels, {shape.blocks} blocks, {shape.image_size} pixels and {shape.batch_size} images."
+        )
+    with gpu_lease(arguments.device):
+        device = torch_device(arguments.device)
+        # Before anything is allocated: what glibc does by default flatters all that stores little.
+        allocator = set_allocator(device, capped=False)
+        order = str(memory_format(device)).removeprefix("torch.")
+        set_precision("float32")
+        settings = {"rounds": arguments.rounds, "threads": set_threads(arguments.threads), "memory_format": order}
+        record = {
+            "kind": "peers",
+            "schema": SCHEMA,
+            "settings": {**dataclasses.asdict(shape), **settings},
+            "rounding": rounding(shape, device),
+            "rows": compare(shape, arguments.rounds, device),
+            "allocator": allocator,
+            "hardware": provenance.hardware(device),
+            "versions": provenance.versions(),
+            "git": provenance.git(),
+            "command": ["python", "-m", "bench", *sys.argv[1:]],
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+    write_record(arguments.output, record)
+    table = markdown(record)
+    write_text(arguments.output.with_suffix(".md"), table)
+    print(table)
+    return 0

@@ -1,0 +1,125 @@
+"""The comparison with other libraries on a tiny chain, with stand-ins for the libraries."""
+
+import math
+import sys
+from types import ModuleType
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from bench.__main__ import main
+from bench.peers import comparison
+from bench.peers.chain import Parts
+from bench.peers.measure import Shape
+from bench.peers.methods import METHODS, PLAIN, Method, network
+from bench.records import read_record
+
+TINY = Shape(channels=8, blocks=2, batch_size=8, image_size=8)
+CPU = torch.device("cpu")
+OURS = [name for name in METHODS if name.startswith("bench")]
+
+
+class Coupling(nn.Module):
+    """What a library's coupling is to its user."""
+
+    def __init__(self, f: nn.Module, g: nn.Module) -> None:
+        super().__init__()
+        self.f, self.g = f, g
+
+    def forward(self, x: Tensor) -> Tensor:
+        x1, x2 = x.chunk(2, dim=1)
+        y1 = x1 + self.f(x2)
+        return torch.cat([y1, x2 + self.g(y1)], dim=1)
+
+
+class Broken(Coupling):
+    def forward(self, x: Tensor) -> Tensor:
+        raise RuntimeError("torch is too new\nfor this")
+
+
+def stand_in(coupling: type[nn.Module]) -> ModuleType:
+    library = ModuleType("memcnn")
+    library.AdditiveCoupling, library.InvertibleModuleWrapper = coupling, nn.Sequential
+    return library
+
+
+@pytest.fixture
+def libraries(monkeypatch):
+    """MemCNN is there in a stand-in; revlib is not."""
+    monkeypatch.setitem(sys.modules, "memcnn", stand_in(Coupling))
+    monkeypatch.setitem(sys.modules, "revlib", None)
+
+
+@pytest.fixture
+def same_process(monkeypatch):
+    threads = torch.get_num_threads()
+    monkeypatch.setattr("bench.training.allocator.set_allocator", lambda device, capped: "default")
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_the_record_and_its_table(tmp_path, libraries, same_process, capsys):
+    output = tmp_path / "peers.json"
+    words = ["peers", "--output", str(output), "--channels", "8", "--blocks", "2", "--batch-size", "8"]
+    assert main([*words, "--image-size", "8", "--rounds", "2"]) == 0
+    record = read_record(output)
+    rows = record["rows"]
+    assert list(rows) == list(METHODS)
+    assert rows["revlib"]["status"] == "not installed"
+    assert all(row["status"] == "ok" for name, row in rows.items() if name != "revlib")
+    for row in rows.values():
+        if row["status"] == "ok":
+            assert row["gradients"]["relative_error"] < 1e-4
+            assert len(row["seconds"]) == 2
+            assert row["bytes_ratio"] == row["bytes_per_pixel"] / rows[PLAIN]["bytes_per_pixel"]
+    assert all(rows[name]["statistics_updates"] == 1 for name in OURS)
+    assert 0 < record["rounding"]["relative_error"] < 1e-4
+    table = output.with_suffix(".md").read_text()
+    assert table in capsys.readouterr().out
+    assert "| revlib | not installed |" in table
+    assert "allocator: default" in table
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if METHODS[name].library is None])
+def test_gradients_in_float64_are_those_of_plain_autograd(name):
+    reference = comparison._gradients(METHODS[PLAIN], TINY, CPU, torch.float64)
+    found = comparison._gradients(METHODS[name], TINY, CPU, torch.float64)
+    assert comparison.measure.compared(found, reference).worst_parameter < 1e-9
+
+
+def test_an_error_of_a_gradient_is_seen():
+    reference = [torch.tensor([3.0, 4.0]), torch.tensor([12.0])]
+    found = comparison.measure.compared([torch.tensor([3.0, 4.0]), torch.tensor([13.0])], reference)
+    assert found.relative_error == pytest.approx(1 / 13)
+    assert found.worst_parameter == pytest.approx(1 / 12)
+
+
+def test_a_library_that_fails_is_a_row(monkeypatch):
+    monkeypatch.setitem(sys.modules, "memcnn", stand_in(Broken))
+    rows = comparison.compare(TINY, 1, CPU, {name: METHODS[name] for name in (PLAIN, "MemCNN")})
+    assert rows["MemCNN"]["status"] == "failed"
+    assert rows["MemCNN"]["reason"] == "RuntimeError: torch is too new"
+
+
+def test_an_error_of_our_own_is_not_hidden(monkeypatch):
+    def broken(parts: Parts) -> nn.Module:
+        return Broken(*parts.pairs[0])
+
+    methods = {PLAIN: METHODS[PLAIN], "bench": Method(None, broken)}
+    with pytest.raises(RuntimeError, match="too new"):
+        comparison.compare(TINY, 1, CPU, methods)
+
+
+def test_bytes_per_pixel_of_known_chains():
+    """Stored activations: 3 half-width maps for each of F and G, the stem's output, and the image."""
+    shape = Shape(channels=32, blocks=2, batch_size=32, image_size=16)
+    model, _ = network(METHODS[PLAIN], shape.channels, shape.blocks)
+    found = comparison.measure.bytes_per_pixel(comparison.measure.peaks(model, shape, CPU))
+    stored = 4 * (shape.blocks * 6 * shape.channels // 2 + shape.channels + 3)
+    assert math.isclose(found, stored + 4 * shape.channels, rel_tol=0.01)  # and a gradient of the state
+
+
+def test_the_smallest_chain_is_told(capsys, tmp_path):
+    assert main(["peers", "--output", str(tmp_path / "peers.json"), "--channels", "7"]) == 2
+    assert "an even number of channels" in capsys.readouterr().err
