@@ -28,14 +28,14 @@ def make_way(scale: str, jobs: Iterable[Job]) -> str | None:
 
     Raises `InputError` where a run of a killed workflow is still at work: its record would be made twice.
     """
-    with contextlib.suppress(FileNotFoundError), place(scale).open("r+") as file:
+    with contextlib.suppress(FileNotFoundError, PermissionError), place(scale).open("r+") as file:
         if holder := held_by(file.fileno()):
             return (
                 f"A workflow of the scale {scale} is at work in this folder ({holder});"
                 " wait for it, or end it, before you start another."
             )
     for lock in sorted(Path("results", scale, "runs").glob(f"*/{LOCK}")):
-        with contextlib.suppress(FileNotFoundError), lock.open("r+") as file:
+        with contextlib.suppress(FileNotFoundError, PermissionError), lock.open("r+") as file:
             if holder := held_by(file.fileno()):
                 raise InputError(
                     f"The run in {lock.parent} is at work ({holder}) though no workflow is; wait for it, or end it,"
