@@ -17,12 +17,14 @@ from bench.announcement import RESULTS, announce
 from bench.errors import InputError
 from bench.jobs import planned_jobs
 from bench.plan import timeline_key
+from bench.quick_torch import import_torch
 from bench.reporting.figures.names import FIGURE_FILES
 from bench.reporting.timelines.names import timeline_names
 from bench.scales import choose, configuration_of
 from bench.training.settings import available_cpus
 from bench.workflow_lock import hold, make_way
 
+import_torch(optimizers=False)  # sooner than the estimate of the time would
 if set(config) - {"scale"}:
     raise WorkflowError(f"--config knows only the key scale, not {', '.join(set(config) - {'scale'})}.")
 try:
@@ -142,6 +144,7 @@ rule numerics:
         record=ensure("<results>/numerics/{name}.json", non_empty=True),
     log:
         "<results>/logs/numerics-{name}.log",
+    priority: 10  # by far the longest jobs of the smaller scales: begun last, they would leave a core idle at the end
     conda:
         "envs/bench.yaml"
     resources:

@@ -7,6 +7,7 @@ import os
 import sys
 
 from bench.errors import InputError
+from bench.quick_torch import import_torch
 
 # Errors of a disk that is full, over quota, or not to be written to.
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
@@ -36,6 +37,7 @@ STEPS = {
     "plan": ("bench.plan_command", "print what a scale runs, on what, and an estimate of the time"),
 }
 WITHOUT_TORCH = ("timeline-figures", "figures", "show")
+WITHOUT_OPTIMIZER = ("list", "plan", "tables", "claims", "report")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -50,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
             importlib.import_module(module).configure(subparser)
     parsed = parser.parse_args(words)
     if parsed.step not in WITHOUT_TORCH:
-        importlib.import_module("bench.quick_torch")
+        import_torch(optimizers=parsed.step not in WITHOUT_OPTIMIZER)
     try:
         return importlib.import_module(STEPS[parsed.step][0]).run(parsed)
     except InputError as error:

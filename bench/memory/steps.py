@@ -14,6 +14,7 @@ from bench.errors import InputError
 from bench.memory.training_step import make_optimizer, random_batch, training_step
 from bench.training.memory_format import place
 
+RESAMPLES = 9999  # of the percentile bootstrap
 WARM_UP = 2  # steps of each network before the first round: memory is mapped and kernels are chosen by then
 
 
@@ -78,7 +79,6 @@ def paired_ratio(seconds: Sequence[float], reference: Sequence[float]) -> Ratio:
     median = float(numpy.median(ratios))
     if len(ratios) < 2:
         return Ratio(median, median, median)
-    from scipy.stats import bootstrap  # here: it takes a second, and a network with one mode has no ratio
-
-    interval = bootstrap((ratios,), numpy.median, method="percentile", rng=numpy.random.default_rng(0))
-    return Ratio(median, float(interval.confidence_interval.low), float(interval.confidence_interval.high))
+    resamples = numpy.random.default_rng(0).choice(ratios, (RESAMPLES, len(ratios)))
+    low, high = numpy.quantile(numpy.median(resamples, axis=1), (0.025, 0.975))
+    return Ratio(median, float(low), float(high))
