@@ -1,5 +1,6 @@
 # make            install the pinned packages into .venv, then run the workflow
 # make test       the whole test suite, the smoke workflow included
+# make coverage   the same, and which lines of bench/ it did not run
 # make tables     the tables again, from the records that exist
 # make report     the tables and the report, paper_tables/<scale>/report.html, a file for a browser
 # make test-slurm the smoke scale through a Slurm of its own on this machine (needs slurm-wlm and munge)
@@ -18,7 +19,7 @@ export SCALE
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: all tables report test test-slurm
+.PHONY: all tables report test coverage test-slurm
 
 all: .venv/ready
 	@$(BIN)/python -m snakemake --cores $(CORES) $(ARGS)
@@ -33,8 +34,14 @@ test-slurm: .venv/ready
 	@bash tests/slurm/run.sh $(BIN)/python
 
 # One thread: a second costs small tensors more than it gives, many times as much where the cores are shared.
-test: .venv/ready
+test: .venv/checks
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(ARGS)
+
+coverage: .venv/checks
+	@$(BIN)/python -m coverage erase
+	@OMP_NUM_THREADS=1 $(BIN)/python -m coverage run -m pytest $(ARGS)
+	@$(BIN)/python -m coverage combine --quiet
+	@$(BIN)/python -m coverage report
 
 # Made anew when the pins change, so that nothing of an older list stays behind.
 .venv/ready: envs/requirements.txt
@@ -44,4 +51,8 @@ test: .venv/ready
 	@echo "installing the packages of $< into .venv (once; some minutes)"
 	@$(PYTHON) -m venv --clear .venv
 	@$(PIP) install --quiet --requirement $<
+	@touch $@
+
+.venv/checks: envs/check.txt .venv/ready
+	@$(PIP) install --quiet --no-deps --requirement $<
 	@touch $@

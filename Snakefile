@@ -21,18 +21,21 @@ from bench.reporting.figures.names import FIGURE_FILES
 from bench.reporting.timelines.names import timeline_names
 from bench.scales import choose, configuration_of
 from bench.training.settings import available_cpus
+from bench.workflow_lock import hold, make_way
 
 if set(config) - {"scale"}:
     raise WorkflowError(f"--config knows only the key scale, not {', '.join(set(config) - {'scale'})}.")
 try:
     choice = choose(str(config.get("scale", "")))
     settings = configuration_of(choice)
+    jobs = planned_jobs(settings, RESULTS / choice.scale)
     if workflow.is_main_process:
         announce(choice, settings)
+        if busy := make_way(choice.scale, jobs):
+            print(f"note:   {busy}", file=sys.stderr, flush=True)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
-jobs = planned_jobs(settings, RESULTS / choice.scale)
 trainings = {job.name: job for job in jobs if job.kind == "train"}
 measurements = {}
 for job in jobs:
@@ -56,6 +59,11 @@ def cores(wildcards):
 # as a parameter of the rules: an environment that moved must not make every record anew.
 if not workflow.deployment_settings.deployment_method:
     shell.prefix(f"export PATH={quote(str(Path(sys.executable).parent))}:$PATH; ")
+
+
+# Not at a dry run.
+onstart:
+    hold(choice.scale)
 
 
 pathvars:
