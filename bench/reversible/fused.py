@@ -6,10 +6,9 @@ few numbers when a GPU is first used; where that fails, plain torch does the sam
 """
 
 import contextlib
-import functools
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -23,7 +22,7 @@ def fused(*activations: Tensor) -> Any:
     first = activations[0]
     if first.device.type not in DEVICE_TYPES or first.dtype not in DTYPES or not first.numel():
         return None
-    launch, _ = _tried(first.device)
+    launch = (_tried.get(first.device) or _tried.setdefault(first.device, _try(first.device))).launch
     if launch is None:
         return None
     return launch if all(x.dtype == first.dtype and launch.is_even(x) for x in activations) else None
@@ -41,15 +40,24 @@ def plain() -> Iterator[None]:
 
 
 def description(device: torch.device) -> str | None:
-    """What computes the passes on `device`, for records; None where that is never Triton."""
-    if device.type not in DEVICE_TYPES:
-        return None
-    return _tried(torch.empty(0, device=device).device)[1]  # with its number
+    """What computed the passes on `device` in this process, for its record; None where no kernel was asked for."""
+    if device.type == "cuda" and device.index is None:
+        device = torch.device("cuda", torch.cuda.current_device())
+    tried = _tried.get(device)
+    return tried.description if tried else None
 
 
-@functools.cache
-def _tried(device: torch.device) -> tuple[Any, str]:
-    """(the module `launch` or None, `description`)."""
+class Tried(NamedTuple):
+    """What came of trying the kernels on a device."""
+
+    launch: Any  # the module, or None
+    description: str
+
+
+_tried: dict[torch.device, Tried] = {}
+
+
+def _try(device: torch.device) -> Tried:
     try:
         import triton
 
@@ -65,5 +73,5 @@ def _tried(device: torch.device) -> tuple[Any, str]:
         reason = f"{type(error).__name__}: {error}".partition("\n")[0]
         if not isinstance(error, ImportError):
             warnings.warn(f"Triton does not work on {device}; plain torch is used instead ({reason}).", stacklevel=2)
-        return None, f"plain torch ({reason})"
-    return launch, f"Triton {triton.__version__}"
+        return Tried(None, f"plain torch ({reason})")
+    return Tried(launch, f"Triton {triton.__version__}")

@@ -4,10 +4,13 @@ On a CPU build of torch, Triton is what `make test` installs from envs/triton.tx
 """
 
 import contextlib
+import json
 import os
+import subprocess
 import sys
 import warnings
 from importlib.util import find_spec
+from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -19,6 +22,7 @@ from bench.reversible import Grid, ReversibleSequential, channelwise, fused, obs
 from bench.reversible.moments import Moments
 from tests.reversible.networks import LAYERS, all_gradients, images, randomise, relative_error, stored_twin, unit
 
+ROOT = Path(__file__).parents[2]
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 TRITON = find_spec("triton") is not None and (DEVICE == "cuda" or os.environ.get("TRITON_INTERPRET") == "1")
 needs_triton = pytest.mark.skipif(not TRITON, reason="needs Triton (envs/triton.txt), on a CPU in its interpreter")
@@ -37,7 +41,7 @@ def kernels(tile=2048):
         run(kernel, *arguments, **constants)
 
     with mock.patch.object(fused, "DEVICE_TYPES", {DEVICE}):
-        fused.description(torch.device(DEVICE))  # tries the kernels, once
+        fused.fused(torch.zeros(1, 1, 1, 1, device=DEVICE))  # tries the kernels, once
     with (
         mock.patch.object(fused, "DEVICE_TYPES", {DEVICE}),
         mock.patch.object(launch, "TILE", tile),
@@ -181,8 +185,7 @@ def test_an_observer_is_told_of_both_of_a_pair():
 def test_exact_reconstruction_with_kernels(name, monkeypatch):
     torch.manual_seed(0)
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
-    layers = [*LAYERS["leaky relu"](8).children(), LAYERS[name](8), LAYERS[name](8)]
-    network = ReversibleSequential(*layers, reconstruction="exact").to(DEVICE)
+    network = ReversibleSequential(LAYERS[name](8), LAYERS[name](8), reconstruction="exact").to(DEVICE)
     with kernels(), mock.patch.object(Grid, "compare", autospec=True, side_effect=Grid.compare) as compare:
         gradients(network, images(1, 3, 8, 4, 4, dtype=torch.float32).to(DEVICE))
     assert compare.call_count == 2
@@ -218,17 +221,33 @@ def test_plain_and_types_without_kernels():
         assert fused.fused(x) is not None
 
 
+@needs_triton
+@pytest.mark.skipif(DEVICE == "cuda", reason="the kernels run on the GPU that is here")
+def test_kernels_compile_for_a_gpu(tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    environment["TRITON_CACHE_DIR"] = str(tmp_path)
+    command = [sys.executable, "-m", "tests.reversible.compile_kernels"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    # A tile's 2048 values are 16 for each of 128 threads, which read and write four at a time, and none of them twice.
+    reads = {name: each["ld.global.v4.b32"] for name, each in found.items()}
+    writes = {name: each["st.global.v4.b32"] for name, each in found.items()}
+    assert reads == {"scale_and_shift": 4, "gradient_sums": 8, "pull_back": 8, "moments": 4}
+    assert writes == {"scale_and_shift": 4, "gradient_sums": 0, "pull_back": 8, "moments": 0}
+    assert all(each["machine_code_bytes"] for each in found.values())
+    assert found["scale_and_shift"]["fma.rn.f32"] == 16
+
+
 @pytest.fixture
-def untried():
-    fused._tried.cache_clear()
-    yield
-    fused._tried.cache_clear()
+def untried(monkeypatch):
+    monkeypatch.setattr(fused, "_tried", {})
 
 
 def test_a_cpu_never_has_them(untried):
     assert fused.fused(torch.zeros(1, 1, 1, 1)) is None
     assert fused.description(torch.device("cpu")) is None
-    assert not fused._tried.cache_info().misses
+    assert not fused._tried
 
 
 def test_without_triton_it_is_plain_torch(untried, monkeypatch):
