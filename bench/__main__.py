@@ -9,8 +9,8 @@ import sys
 from bench.errors import InputError
 from bench.quick_torch import import_torch
 
-# Errors of a disk that is full, over quota, or not to be written to.
-UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+# Errors of a disk that is full, over quota, takes no file of that size, or is not to be written to.
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
 REMEDY = "free some space or choose a folder that can be written, and start again: finished work is kept"
 
 # step -> (module with `configure(parser)` and `run(arguments) -> int`, what the step does)
@@ -58,12 +58,20 @@ def main(arguments: list[str] | None = None) -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except OSError as error:
+    except Exception as error:
         # A fault of the program shows its traceback; a disk that cannot be written is the machine's.
-        if error.errno not in UNWRITABLE:
+        fault = unwritable(error)
+        if fault is None:
             raise
-        print(f"error: {error.filename or 'a file'} cannot be written ({error.strerror}); {REMEDY}.", file=sys.stderr)
+        print(f"error: {fault.filename or 'a file'} cannot be written ({fault.strerror}); {REMEDY}.", file=sys.stderr)
         return 2
+
+
+def unwritable(error: BaseException | None) -> OSError | None:
+    """The disk's error behind `error`: torch, whose file breaks off, raises one of its own while it handles that."""
+    while error and not (isinstance(error, OSError) and error.errno in UNWRITABLE):
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return error
 
 
 def leave(code: int) -> None:
