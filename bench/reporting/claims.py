@@ -6,28 +6,37 @@ from typing import Any
 
 import pandas as pd
 
-from bench.errors import InputError
 from bench.memory.paper_shapes import SHAPES, theory
-from bench.records import read_record
+from bench.provenance import code_digest
+from bench.records import recorded_digest
 from bench.reporting import published
 from bench.reporting.cells import DASH, is_missing
+from bench.reporting.current import record_of
 from bench.reporting.formats import Table
+from bench.reporting.records_frame import NOT_RUN, STALE
 from bench.reporting.summary import finished, select, usable
 
-NOT_RUN = "not run"
 GIGABYTE = 1e9
 CIFAR_IMAGES, PIXELS = 50_000, 32 * 32
 WHERE = {"resnet18": "3.3", "revnet": "3.4", "irevnet": "3.5", "layerwise": "4.1", "hybrid": "4.2"}
 SHAPES_RECORD, WHOLE_BATCH_RECORD = "paper_shapes.json", "whole-batch/record.json"
 
 
-def claims_table(scale: str, results: Path, runs: pd.DataFrame, capped: str | None) -> Table:
-    """The table from the folder `results`, the frame of its training runs and the name of the capped device, if any."""
-    shapes, whole = _record(results / SHAPES_RECORD, "paper-shapes"), _record(results / WHOLE_BATCH_RECORD, "train")
+def claims_table(scale: str, results: Path, runs: pd.DataFrame, capped: str | None, label: str = "") -> Table:
+    """The table from the folder `results`, the frame of its training runs, and the capped device's name and label."""
+    shapes, shapes_status = _current(results / SHAPES_RECORD, "paper-shapes", "memory")
+    whole, whole_status = _current(results / WHOLE_BATCH_RECORD, "train", "train")
     of_theory = {name: theory(name) for name in SHAPES}
     measured = shapes["networks"] if shapes else {}
-    rows = [*_memory(of_theory, measured), *_whole_data_set(of_theory, whole), *_training(scale, runs, capped)]
-    frame = pd.DataFrame(rows, columns=["where", "claim", "unit", "theory", "measured", "basis", "published"])
+    frame = pd.concat(
+        [
+            pd.DataFrame(_memory(of_theory, measured)).assign(status=shapes_status),
+            pd.DataFrame(_whole_data_set(of_theory, whole)).assign(status=whole_status),
+            pd.DataFrame(_training(scale, runs, capped, label)).assign(status=NOT_RUN),
+        ],
+        ignore_index=True,
+    )
+    frame["status"] = frame["status"].where(frame["measured"].isna(), "ok")
     return Table(
         name="claims",
         caption=f"Claims. The numbers that the draft leaves open. Scale {scale}"
@@ -83,7 +92,7 @@ def _whole_data_set(of_theory: Mapping[str, Any], whole: dict[str, Any] | None) 
     return [_row("1", "all training images in one batch", "GB", expected, held, basis)]
 
 
-def _training(scale: str, runs: pd.DataFrame, capped: str | None) -> list[dict[str, Any]]:
+def _training(scale: str, runs: pd.DataFrame, capped: str | None, label: str) -> list[dict[str, Any]]:
     own = select(usable(runs), architecture=published.ARCHITECTURE, reconstruction=published.RECONSTRUCTION)
     small = select(own, device=capped or "")
     large = own[own["device"] != capped]
@@ -92,7 +101,7 @@ def _training(scale: str, runs: pd.DataFrame, capped: str | None) -> list[dict[s
     accuracy = 100 * finished(large)["accuracy"].astype(float)
     minutes = finished(small)["total_s"].astype(float) / 60
     peak = finished(small)["peak_memory_bytes"].astype(float) / 1e6
-    emulated = f"{on}; a capped machine, not that card"
+    emulated = f"{on}; not that card: {label or 'no capped device'}"
     return [
         _row("abstract", "proposed model: accuracy", "%", None, _mean(accuracy), on, 100 * published.ACCURACY),
         _row("abstract", "training on 1 GB", "minutes", None, _mean(minutes), emulated, published.TOTAL_S / 60),
@@ -117,14 +126,14 @@ def _row(
     return dict(zip(names, (where, claim, unit, expected, found, basis, paper), strict=True))
 
 
-def _record(path: Path, kind: str) -> dict[str, Any] | None:
-    """The record at `path`; None where there is none."""
+def _current(path: Path, kind: str, code: str) -> tuple[dict[str, Any] | None, str]:
+    """(record, what its rows show where they have no number): none where it is not there, or made by other code."""
     if not path.exists():
-        return None
-    record = read_record(path)
-    if record["kind"] != kind:
-        raise InputError(f"The record {path} is of kind {record['kind']!r}, not {kind!r}; delete it and run it again.")
-    return record
+        return None, NOT_RUN
+    record = record_of(path, kind)
+    if recorded_digest(record, "code") != code_digest(code):
+        return None, STALE
+    return record, record.get("outcome", {}).get("status", NOT_RUN)
 
 
 def _display(row: pd.Series) -> dict[tuple[str, str], str]:
@@ -133,7 +142,7 @@ def _display(row: pd.Series) -> dict[tuple[str, str], str]:
         ("Number", ""): row["claim"],
         ("Unit", ""): row["unit"],
         ("Theory", ""): _number(row["theory"], DASH),
-        ("Measured", ""): _number(row["measured"], NOT_RUN),
+        ("Measured", ""): _number(row["measured"], row["status"]),
         ("Published", ""): _number(row["published"], DASH),
         ("What was measured", ""): row["basis"],
     }

@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     study = command.study_of(config, arguments.results)
     runs = read_runs(arguments.results, study.runs, study.keys, study.time_limit_s)
     capped = next((device["name"] for device in config["devices"] if device.get("memory_cap_mb")), None)
-    table = claims_table(config["scale"], arguments.results, runs, capped)
+    table = claims_table(config["scale"], arguments.results, runs, capped, study.labels.get(capped, ""))
     paths = write_table(table, arguments.output)
     print(f"{markdown_table(table)}\n\nwritten: {', '.join(map(str, paths))}")
     return 0
