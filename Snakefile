@@ -288,6 +288,7 @@ rule report:
         rules.all.input.tables,
         rules.all.input.figures,
         rules.all.input.timelines,
+        rules.all.input.claims,
         code=sorted(path.as_posix() for path in Path("bench/reporting/page").iterdir() if path.is_file()),
     output:
         report=rules.all.input.report,

@@ -1,6 +1,7 @@
 """A record as it is wanted now: of its kind, and made with the present settings and code."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,13 @@ from bench.errors import InputError
 from bench.records import read_record, recorded_digest
 
 
-def record_of(path: Path, kind: str) -> dict[str, Any]:
-    """The record at `path`; `InputError` where it is missing, broken or of another kind."""
+def record_of(path: Path, kind: str, fields: Sequence[str] = ()) -> dict[str, Any]:
+    """The record at `path`; `InputError` where it is missing, broken, of another kind or without one of `fields`."""
     record = read_record(path)
     if record["kind"] != kind:
         raise InputError(f"The record {path} is of kind {record['kind']!r}, not {kind!r}; delete it and run it again.")
+    if missing := [field for field in fields if field not in record]:
+        raise InputError(f"The record {path} has no field {missing[0]!r}; delete it and run it again.")
     return record
 
 
