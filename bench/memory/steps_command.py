@@ -62,15 +62,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 RESNET18 = "resnet18"
-FLOAT32 = {"streamed-int16": "streamed"}  # what has no ideal of its own, and the network that it is with another state
 REFERENCE = "reference"
 
 
 def reference(architecture: str) -> str | None:
     """The network in ideal mode that one without such a twin is timed beside; for a baseline, ResNet-18."""
     from bench.architectures import ARCHITECTURES
+    from bench.plan import ORIGINALS
 
-    return RESNET18 if ARCHITECTURES[architecture].kind == "baseline" else FLOAT32.get(architecture)
+    return RESNET18 if ARCHITECTURES[architecture].kind == "baseline" else ORIGINALS.get(architecture)
 
 
 def networks(config: dict[str, Any], architecture: str) -> tuple[dict[str, Any], Any]:
