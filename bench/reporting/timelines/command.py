@@ -7,7 +7,7 @@ from pathlib import Path
 def configure(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("--results", type=Path, required=True, help="folder of the scale's records, results/<scale>")
-    parser.add_argument("--output", type=Path, required=True, help="folder to write the figures to")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to write the figures to")
 
 
 def run(arguments: argparse.Namespace) -> int:
