@@ -13,7 +13,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this step."""
     parser.add_argument("--config", type=Path, required=True, help="configuration, such as config/quick.yaml")
     parser.add_argument("--results", type=Path, required=True, help="folder of the scale's records, results/<scale>")
-    parser.add_argument("--output", type=Path, required=True, help="folder to write the table to")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to write the table to")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("--config", type=Path, required=True, help="configuration, such as config/quick.yaml")
     parser.add_argument("--results", type=Path, required=True, help="folder of the scale's records, results/<scale>")
-    parser.add_argument("--output", type=Path, required=True, help="folder to write the figures to")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to write the figures to")
     parser.add_argument("--include-stale", action="store_true", help="draw a record of other settings or code too")
 
 
