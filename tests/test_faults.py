@@ -160,7 +160,8 @@ def test_a_folder_that_cannot_be_written_is_told_and_costs_nothing(
     with as_others():
         assert main(tiny.command) == 2
     error = capsys.readouterr().err
-    assert error.count("\n") == 1 and f"{tiny.folder} cannot be written (Permission denied)" in error
+    assert error.count("\n") == 1 and str(tiny.folder) in error
+    assert "may not be written to" in error or "cannot be used (Permission denied)" in error  # seen before, or met
     tiny.place.chmod(0o755)
     assert main(tiny.command) == 0 and len(tiny.record["history"]) == 2
 

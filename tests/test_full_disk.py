@@ -74,7 +74,7 @@ def test_a_run_is_told_in_one_sentence_and_goes_on_from_the_checkpoint_that_was_
         assert main(tiny.command) == 2
     *epochs, error = capsys.readouterr().err.splitlines()
     assert len(epochs) == 3 and epochs[-1].startswith("epoch 2/2")
-    assert error.startswith("error: a file cannot be written (File too large); free some space or choose a folder")
+    assert error.startswith("error: a file cannot be used (File too large); free some space or choose a place")
     assert tiny.files == ["checkpoint.pt"]
     monkeypatch.undo()
     assert main(tiny.command) == 0
@@ -115,5 +115,5 @@ def test_a_disk_that_is_really_full(tiny: TinyRun, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [2, [], 0, ["record.json"]]
     (error,) = (line for line in done.stderr.splitlines() if line.startswith("error"))
-    assert "cannot be written (No space left on device); free some space" in error
+    assert "cannot be used (No space left on device); free some space" in error
     assert "Traceback" not in done.stderr
