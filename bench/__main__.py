@@ -1,17 +1,23 @@
 """Command line: `python -m bench <step> ...`. Every step of the workflow can be run by hand."""
 
 import argparse
+import contextlib
 import errno
 import importlib
 import os
 import sys
 
+from bench.arguments import check, check_names
 from bench.errors import InputError
 from bench.quick_torch import import_torch
 
-# Errors of a disk that is full, over quota, or not to be written to.
-UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
-REMEDY = "free some space or choose a folder that can be written, and start again: finished work is kept"
+# Errors of a disk that is full or not to be written to, of files too large for it, and of paths that are not what they
+# are taken for.
+OF_THE_MACHINE = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
+}
+REMEDY = "free some space or choose a place that can be read and written, and start again: finished work is kept"
 
 # step -> (module with `configure(parser)` and `run(arguments) -> int`, what the step does)
 STEPS = {
@@ -43,7 +49,32 @@ WITHOUT_OPTIMIZER = ("list", "plan", "tables", "claims", "report")
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one step; returns the exit code (2 for bad input, which is told in one sentence)."""
-    words = sys.argv[1:] if arguments is None else arguments
+    parsed = parse(sys.argv[1:] if arguments is None else arguments)
+    try:
+        check(parsed)
+        if parsed.step not in WITHOUT_TORCH:
+            import_torch(optimizers=parsed.step not in WITHOUT_OPTIMIZER)
+        check_names(parsed)
+        return importlib.import_module(STEPS[parsed.step][0]).run(parsed)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        return 1  # whoever read what is printed has seen enough of it
+    except Exception as error:
+        # A fault of the program shows its traceback; a disk that cannot be written is the machine's.
+        fault = of_the_machine(error)
+        if fault is None:
+            raise
+        print(f"error: {fault.filename or 'a file'} cannot be used ({fault.strerror}); {REMEDY}.", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("error: interrupted; what is finished is kept, and the next start goes on from there.", file=sys.stderr)
+        return 130
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """The step and its arguments; a command line that no step takes ends the process, with its usage."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     subparsers = parser.add_subparsers(dest="step", required=True, metavar="step")
     for name, (module, purpose) in STEPS.items():
@@ -51,25 +82,20 @@ def main(arguments: list[str] | None = None) -> int:
         # Only the step that is asked for is imported: torch takes seconds, and `--help` should not.
         if name in words[:1]:
             importlib.import_module(module).configure(subparser)
-    parsed = parser.parse_args(words)
-    if parsed.step not in WITHOUT_TORCH:
-        import_torch(optimizers=parsed.step not in WITHOUT_OPTIMIZER)
-    try:
-        return importlib.import_module(STEPS[parsed.step][0]).run(parsed)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        # A fault of the program shows its traceback; a disk that cannot be written is the machine's.
-        if error.errno not in UNWRITABLE:
-            raise
-        print(f"error: {error.filename or 'a file'} cannot be written ({error.strerror}); {REMEDY}.", file=sys.stderr)
-        return 2
+    return parser.parse_args(words)
+
+
+def of_the_machine(error: BaseException | None) -> OSError | None:
+    """The machine's error that `error` is, or that torch handled when it raised one of its own: its file broke off."""
+    if isinstance(error, RuntimeError):
+        error = error.__context__
+    return error if isinstance(error, OSError) and error.errno in OF_THE_MACHINE else None
 
 
 def leave(code: int) -> None:
     """End the process without taking torch's modules apart one by one, which is a fifth of a short run."""
-    sys.stdout.flush()
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
 

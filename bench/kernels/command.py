@@ -27,8 +27,6 @@ def run(arguments: argparse.Namespace) -> int:
     from bench.reversible.fused import description, fused
     from bench.training.lease import gpu_lease
 
-    if arguments.rounds < 1:
-        raise InputError(f"The passes cannot be timed {arguments.rounds} times; give --rounds 1 or more.")
     with gpu_lease("cuda"):
         if not torch.cuda.is_available():
             raise InputError("Fused passes run on a CUDA GPU and torch finds none; run this on a machine with one.")

@@ -16,7 +16,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this step."""
     parser.add_argument("--config", type=Path, help="configuration (default: config/<name of the results folder>.yaml)")
     parser.add_argument("--results", type=Path, required=True, help="folder of the scale's records, results/<scale>")
-    parser.add_argument("--output", type=Path, required=True, help="folder to write both tables to")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to write both tables to")
     parser.add_argument("--include-stale", action="store_true", help="use numbers of stale records; the tables say so")
 
 

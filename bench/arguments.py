@@ -1,0 +1,76 @@
+"""What a step is given, looked at before anything is computed: paths, names and numbers that steps have in common.
+
+Measuring takes minutes: what cannot be read, written or found is told at once, and nothing is half done.
+"""
+
+import argparse
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.errors import InputError
+
+# Steps whose --output is one file; that of the others is a folder.
+ONE_FILE = ("memory", "steps", "timeline", "peers", "kernels", "paper-shapes", "numerics", "report")
+LEAST = {"seed": 0, "seeds": 0, "threads": 0}  # of whole numbers; of all others 1
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Refuse, with an `InputError`, what no step could work with; what is left to say is each step's own."""
+    given = vars(arguments)
+    for name in ("results", "tables"):
+        if given.get(name) and not given[name].is_dir():
+            raise InputError(
+                f"There is no {name} folder {given[name]}; give one that a workflow run has made,"
+                " or run the workflow first."
+            )
+    for name, number in _numbers(arguments):
+        least = LEAST.get(name, 1)
+        if not math.isfinite(number) or number < least:
+            raise InputError(f"--{name.replace('_', '-')} is {number}; it must be {least} or more.")
+    if given.get("batch_sizes") and len(set(given["batch_sizes"])) == 1:
+        raise InputError(f"--batch-sizes are both {given['batch_sizes'][0]}; a slope needs two that differ.")
+    if given.get("output"):
+        check_output(given["output"], one_file=given["step"] in ONE_FILE)
+
+
+def check_names(arguments: argparse.Namespace) -> None:
+    """Refuse an architecture or a device that the configuration does not have."""
+    given = vars(arguments)
+    if given.get("config") is None or not {"architecture", "device"} & set(given):
+        return
+    # Here: these import torch.
+    from bench.configuration import read
+    from bench.training.device import device_entry
+    from bench.training.network import architecture_entry
+
+    config = read(given["config"])
+    if "architecture" in given:
+        architecture_entry(config, given["architecture"])
+    if "device" in given:
+        device_entry(config, given["device"])
+
+
+def check_output(output: Path, one_file: bool) -> None:
+    """Refuse an output that is there and is of the wrong sort, or whose folder cannot be made or written to."""
+    if one_file and output.is_dir():
+        raise InputError(f"--output {output} is a folder; give the file that is to be written, in it or elsewhere.")
+    if one_file and output.exists() and not output.is_file():
+        raise InputError(f"--output {output} is a device or the like, and would be replaced; give a file.")
+    if not one_file and output.exists() and not output.is_dir():
+        raise InputError(f"--output {output} is a file; give the folder that the results go to.")
+    place = output.parent if one_file else output
+    place = next(each for each in (place, *place.parents) if each.exists())
+    if not place.is_dir():
+        raise InputError(f"--output {output} cannot be made, since {place} is a file; give another place.")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise InputError(f"--output {output} cannot be made, since {place} may not be written to; give another place.")
+
+
+def _numbers(arguments: argparse.Namespace) -> Iterator[tuple[str, float]]:
+    """Every number given, with the name of its option."""
+    for name, value in vars(arguments).items():
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, int | float) and not isinstance(number, bool):
+                yield name, number
