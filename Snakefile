@@ -201,10 +201,12 @@ rule timeline_figures:
     conda:
         "envs/bench.yaml"
     params:
+        config=choice.path,
         results=RESULTS / choice.scale,
         folder=subpath(output[0], parent=True),
     shell:
-        "python -m bench timeline-figures --results {params.results} --output {params.folder} > {log} 2>&1"
+        "python -m bench timeline-figures --config {params.config} --results {params.results}"
+        " --output {params.folder} > {log} 2>&1"
 
 
 # The tables of a whole scale: every record is made first.
@@ -286,6 +288,7 @@ rule report:
         rules.all.input.tables,
         rules.all.input.figures,
         rules.all.input.timelines,
+        rules.all.input.claims,
         code=sorted(path.as_posix() for path in Path("bench/reporting/page").iterdir() if path.is_file()),
     output:
         report=rules.all.input.report,

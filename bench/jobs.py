@@ -7,7 +7,7 @@ from typing import Any
 from bench import plan
 from bench.configuration import Configuration
 from bench.errors import InputError
-from bench.records import read_record
+from bench.records import read_record, recorded_digest
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,7 @@ class Job:
 
     def _answers(self, record: dict[str, Any]) -> bool:
         """Whether `record` is what the job would make now."""
-        digest = record.get("digest")
-        return isinstance(digest, dict) and digest.get("key") == self.key and not outgrown(record, self.time_limit_s)
+        return recorded_digest(record, "key") == self.key and not outgrown(record, self.time_limit_s)
 
 
 def outgrown(record: dict[str, Any], time_limit_s: float | None) -> bool:

@@ -55,6 +55,9 @@ def steps_targets(configuration: Configuration) -> list[str]:
     return list(configuration["architectures"])
 
 
+# Networks that are another one in other numbers, and have no ideal mode of their own: compared with that one's.
+ORIGINALS = {"streamed-int16": "streamed"}
+
 SAME_TIMELINE = ("offloading", "mixed-precision")  # ResNet-18's, on another device or with smaller numbers
 
 

@@ -41,3 +41,9 @@ def read_record(path: Path) -> dict[str, Any]:
     if not isinstance(record, dict) or "kind" not in record:
         raise InputError(f"The record {path} has no field 'kind'; delete it and run it again.")
     return record
+
+
+def recorded_digest(record: dict[str, Any], part: str) -> str | None:
+    """What `record` says of its `part`, "configuration", "code" or "key"; None where it says nothing."""
+    digest = record.get("digest")
+    return digest.get(part) if isinstance(digest, dict) else None

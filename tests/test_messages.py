@@ -39,7 +39,7 @@ RIGHT = {
     "memory": NETWORK,
     "steps": NETWORK,
     "timeline": CONFIG,
-    "timeline-figures": "--results empty",
+    "timeline-figures": f"{CONFIG} --results empty",
     "resident": NETWORK,
     "peers": "",
     "paper-shapes": "",

@@ -30,7 +30,8 @@ def test_every_architecture_and_reconstruction_of_a_scale_is_trained_and_measure
     assert {architecture for architecture, _ in pairs} == set(steps_targets(configuration))
     for name in ("revnet", "irevnet", "layerwise", "hybrid"):
         assert {(name, "ideal"), (name, "noisy")} <= pairs
-    for name in ("resnet18", "checkpointing", "offloading", "mixed-precision"):
+    left_out = {"mixed-precision"} if scale == "cpu" else set()  # the configuration says why
+    for name in {"resnet18", "checkpointing", "offloading", "mixed-precision"} - left_out:
         assert (name, "ideal") in pairs
 
 

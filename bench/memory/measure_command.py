@@ -91,13 +91,12 @@ def measurements(arguments: argparse.Namespace) -> list[Measurement]:
 
 def key_of(path: Path) -> str | None:
     """The key of the record at `path`; None where there is no whole one."""
-    from bench.records import read_record
+    from bench.records import read_record, recorded_digest
 
     try:
-        digest = read_record(path).get("digest")
+        return recorded_digest(read_record(path), "key")
     except InputError:
         return None
-    return digest.get("key") if isinstance(digest, dict) else None
 
 
 def _with(arguments: argparse.Namespace, **changes: object) -> argparse.Namespace:

@@ -63,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         "hardware": provenance.hardware(device),
         "versions": provenance.versions(),
         "git": provenance.git(),
+        "digest": {"code": provenance.code_digest("memory")},
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     write_record(arguments.output, result)

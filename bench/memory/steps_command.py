@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import statistics
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 @on_leased_gpu
 def run(arguments: argparse.Namespace) -> int:
-    """Time all reconstructions of the architecture (a baseline beside ResNet-18) and write the record."""
+    """Time all reconstructions of the architecture, beside a reference where it needs one, and write the record."""
     # Here, so that `--help` need not wait for torch.
     from bench import configuration
     from bench.memory import record
@@ -49,6 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         "schema": record.SCHEMA,
         "settings": settings,
         **compared(seconds),
+        "reference": reference(architecture),
         "outcome": outcome,
         "allocator": allocator,
         **record.origin(config, "steps", steps_key(config, architecture), device),
@@ -60,13 +62,22 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 RESNET18 = "resnet18"
+REFERENCE = "reference"
+
+
+def reference(architecture: str) -> str | None:
+    """The network in ideal mode that one without such a twin is timed beside; for a baseline, ResNet-18."""
+    from bench.architectures import ARCHITECTURES
+    from bench.plan import ORIGINALS
+
+    return RESNET18 if ARCHITECTURES[architecture].kind == "baseline" else ORIGINALS.get(architecture)
 
 
 def networks(config: dict[str, Any], architecture: str) -> tuple[dict[str, Any], Any]:
-    """({reconstruction: network}, shape), all of the same weights; for a baseline also the ResNet-18 that it is."""
+    """({reconstruction: network}, shape), all of the same weights; the `reference` too where there is one."""
     import torch
 
-    from bench.architectures import ARCHITECTURES, build
+    from bench.architectures import build
     from bench.training.network import architecture_entry, trained_network
     from bench.training.norms import set_norms
     from bench.training.recipe import recipe_from
@@ -75,23 +86,25 @@ def networks(config: dict[str, Any], architecture: str) -> tuple[dict[str, Any],
     for reconstruction in architecture_entry(config, architecture)["reconstructions"]:
         torch.manual_seed(0)
         models[reconstruction], shape = trained_network(config, architecture, reconstruction, recipe)
-    if ARCHITECTURES[architecture].kind == "baseline":
+    if beside := reference(architecture):
         torch.manual_seed(0)
-        told = {"classes": config["classes"], "in_channels": config["in_channels"]}
-        models[RESNET18] = build(RESNET18, **shape.arguments(), **told)
-        set_norms(models[RESNET18], recipe)
+        options = {} if beside == RESNET18 else config["architectures"][architecture].get("options") or {}
+        told = {"classes": config["classes"], "in_channels": config["in_channels"], **options}
+        models[REFERENCE] = build(beside, "ideal", **shape.arguments(), **told)
+        set_norms(models[REFERENCE], recipe)
     return models, shape
 
 
 def compared(seconds: dict[str, list[float]]) -> dict[str, Any]:
-    """The record's times and paired ratios: to the same network's ideal mode, and of a baseline to ResNet-18."""
+    """The record's times and paired ratios: to the same network's ideal mode, and to the reference if there is one."""
     from bench.memory.steps import paired_ratio
 
-    own = {name: times for name, times in seconds.items() if name != RESNET18}
-    others = {name: times for name, times in own.items() if name != "ideal" and "ideal" in own}
-    ratios = {name: dataclasses.asdict(paired_ratio(times, own["ideal"])) for name, times in others.items()}
-    found: dict[str, Any] = {"seconds": own, "ratio_to_ideal": ratios}
-    if RESNET18 in seconds:
-        found["resnet18_seconds"] = seconds[RESNET18]
-        found["ratio_to_resnet18"] = dataclasses.asdict(paired_ratio(own["ideal"], seconds[RESNET18]))
+    def ratios(names: Iterable[str], stored: list[float]) -> dict[str, Any]:
+        return {name: dataclasses.asdict(paired_ratio(seconds[name], stored)) for name in names}
+
+    own = {name: times for name, times in seconds.items() if name != REFERENCE}
+    others = [name for name in own if name != "ideal" and "ideal" in own]
+    found: dict[str, Any] = {"seconds": own, "ratio_to_ideal": ratios(others, own.get("ideal", []))}
+    if stored := seconds.get(REFERENCE):
+        found |= {"reference_seconds": stored, "ratio_to_reference": ratios(own, stored)}
     return found

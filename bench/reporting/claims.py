@@ -8,35 +8,57 @@ import pandas as pd
 
 from bench.errors import InputError
 from bench.memory.paper_shapes import SHAPES, theory
-from bench.records import read_record
+from bench.provenance import code_digest
+from bench.records import recorded_digest
 from bench.reporting import published
 from bench.reporting.cells import DASH, is_missing
+from bench.reporting.current import record_of
 from bench.reporting.formats import Table
+from bench.reporting.records_frame import BROKEN, NOT_RUN, STALE, commit
 from bench.reporting.summary import finished, select, usable
 
-NOT_RUN = "not run"
 GIGABYTE = 1e9
 CIFAR_IMAGES, PIXELS = 50_000, 32 * 32
 WHERE = {"resnet18": "3.3", "revnet": "3.4", "irevnet": "3.5", "layerwise": "4.1", "hybrid": "4.2"}
 SHAPES_RECORD, WHOLE_BATCH_RECORD = "paper_shapes.json", "whole-batch/record.json"
+FIELDS = {  # of a record, by its kind, that the table is made of
+    "paper-shapes": ("networks", "hardware", "git", "date"),
+    "train": ("settings", "data", "outcome", "peak_memory"),
+}
 
 
-def claims_table(scale: str, results: Path, runs: pd.DataFrame, capped: str | None) -> Table:
-    """The table from the folder `results`, the frame of its training runs and the name of the capped device, if any."""
-    shapes, whole = _record(results / SHAPES_RECORD, "paper-shapes"), _record(results / WHOLE_BATCH_RECORD, "train")
+def claims_table(scale: str, results: Path, runs: pd.DataFrame, capped: str | None, label: str = "") -> Table:
+    """The table from the folder `results`, the frame of its training runs, and the capped device's name and label."""
+    faults: list[str] = []
+    shapes, shapes_status = _current(results / SHAPES_RECORD, "paper-shapes", "memory", faults)
+    whole, whole_status = _current(results / WHOLE_BATCH_RECORD, "train", "train", faults)
     of_theory = {name: theory(name) for name in SHAPES}
     measured = shapes["networks"] if shapes else {}
-    rows = [*_memory(of_theory, measured), *_whole_data_set(of_theory, whole), *_training(scale, runs, capped)]
-    frame = pd.DataFrame(rows, columns=["where", "claim", "unit", "theory", "measured", "basis", "published"])
+    frame = pd.concat(
+        [
+            pd.DataFrame(_memory(of_theory, measured)).assign(status=shapes_status, claim_record=SHAPES_RECORD),
+            pd.DataFrame(_whole_data_set(of_theory, whole)).assign(
+                status=whole_status, claim_record=WHOLE_BATCH_RECORD
+            ),
+            pd.DataFrame(_training(scale, runs, capped, label)).assign(status=NOT_RUN),
+        ],
+        ignore_index=True,
+    )
+    frame["status"] = frame["status"].where(frame["measured"].isna(), "ok")
+    frame["claim_record"] = frame["claim_record"].where(frame["status"] != NOT_RUN)
     return Table(
         name="claims",
         caption=f"Claims. The numbers that the draft leaves open. Scale {scale}"
-        + (f"; measured at the paper's shapes on {shapes['hardware']['device']}" if shapes else ""),
+        + (f"; measured at the paper's shapes on {_origin(shapes)}" if shapes else ""),
         notes=NOTES,
-        warnings=(),
+        warnings=tuple(faults),
         frame=frame,
         display=pd.DataFrame([_display(row) for _, row in frame.iterrows()]),
     )
+
+
+def _origin(record: dict[str, Any]) -> str:
+    return f"{record['hardware']['device']}, {record['date'][:10]}, commit {commit(record['git'])}"
 
 
 def _memory(of_theory: Mapping[str, Any], measured: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -83,21 +105,24 @@ def _whole_data_set(of_theory: Mapping[str, Any], whole: dict[str, Any] | None) 
     return [_row("1", "all training images in one batch", "GB", expected, held, basis)]
 
 
-def _training(scale: str, runs: pd.DataFrame, capped: str | None) -> list[dict[str, Any]]:
+def _training(scale: str, runs: pd.DataFrame, capped: str | None, label: str) -> list[dict[str, Any]]:
     own = select(usable(runs), architecture=published.ARCHITECTURE, reconstruction=published.RECONSTRUCTION)
     small = select(own, device=capped or "")
     large = own[own["device"] != capped]
     data = ", ".join(own["data"].dropna().unique()) or "no data yet"
     on = f"{data}, scale {scale}"
-    accuracy = 100 * finished(large)["accuracy"].astype(float)
-    minutes = finished(small)["total_s"].astype(float) / 60
-    peak = finished(small)["peak_memory_bytes"].astype(float) / 1e6
-    emulated = f"{on}; a capped machine, not that card"
-    return [
+    large, small = finished(large), finished(small)
+    accuracy = 100 * large["accuracy"].astype(float)
+    minutes = small["total_s"].astype(float) / 60
+    peak = small["peak_memory_bytes"].astype(float) / 1e6
+    emulated = f"{on}; not that card: {label or 'no capped device'}"
+    rows = [
         _row("abstract", "proposed model: accuracy", "%", None, _mean(accuracy), on, 100 * published.ACCURACY),
         _row("abstract", "training on 1 GB", "minutes", None, _mean(minutes), emulated, published.TOTAL_S / 60),
         _row("6", "training on 1 GB: memory", "MB", None, _mean(peak), f"{emulated}; whole process"),
     ]
+    groups = (large, small, small)
+    return [row | {"records": "; ".join(group["run"]) or None} for row, group in zip(rows, groups, strict=True)]
 
 
 def _mean(values: pd.Series) -> float | None:
@@ -117,14 +142,21 @@ def _row(
     return dict(zip(names, (where, claim, unit, expected, found, basis, paper), strict=True))
 
 
-def _record(path: Path, kind: str) -> dict[str, Any] | None:
-    """The record at `path`; None where there is none."""
+def _current(path: Path, kind: str, code: str, faults: list[str]) -> tuple[dict[str, Any] | None, str]:
+    """(record, what its rows show where they have no number).
+
+    There is none where it was not made, or by other code, or where it is broken: then `faults` is told.
+    """
     if not path.exists():
-        return None
-    record = read_record(path)
-    if record["kind"] != kind:
-        raise InputError(f"The record {path} is of kind {record['kind']!r}, not {kind!r}; delete it and run it again.")
-    return record
+        return None, NOT_RUN
+    try:
+        record = record_of(path, kind, FIELDS[kind])
+    except InputError as error:
+        faults.append(str(error))
+        return None, BROKEN
+    if recorded_digest(record, "code") != code_digest(code):
+        return None, STALE
+    return record, record.get("outcome", {}).get("status", NOT_RUN)
 
 
 def _display(row: pd.Series) -> dict[tuple[str, str], str]:
@@ -133,7 +165,7 @@ def _display(row: pd.Series) -> dict[tuple[str, str], str]:
         ("Number", ""): row["claim"],
         ("Unit", ""): row["unit"],
         ("Theory", ""): _number(row["theory"], DASH),
-        ("Measured", ""): _number(row["measured"], NOT_RUN),
+        ("Measured", ""): _number(row["measured"], row["status"]),
         ("Published", ""): _number(row["published"], DASH),
         ("What was measured", ""): row["basis"],
     }

@@ -1,9 +1,12 @@
 """`python -m bench claims`: the table of the numbers that the draft leaves open."""
 
 import argparse
+import sys
 from pathlib import Path
+from typing import Any
 
 from bench.reporting import command
+from bench.reporting.formats import Table
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -16,15 +19,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the table and print it; what was not run is said in it."""
     from bench import configuration
-    from bench.reporting.claims import claims_table
     from bench.reporting.formats import markdown_table, write_table
-    from bench.reporting.records_frame import read_runs
 
-    config = configuration.load(arguments.config)
-    study = command.study_of(config, arguments.results)
-    runs = read_runs(arguments.results, study.runs, study.keys, study.time_limit_s)
-    capped = next((device["name"] for device in config["devices"] if device.get("memory_cap_mb")), None)
-    table = claims_table(config["scale"], arguments.results, runs, capped)
+    table = claims_of(configuration.load(arguments.config), arguments.results)
+    for warning in table.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     paths = write_table(table, arguments.output)
     print(f"{markdown_table(table)}\n\nwritten: {', '.join(map(str, paths))}")
     return 0
+
+
+def claims_of(config: dict[str, Any], results: Path) -> Table:
+    """The claims table of the checked configuration `config` from its records in the folder `results`."""
+    from bench.reporting.claims import claims_table
+    from bench.reporting.records_frame import read_runs
+
+    study = command.study_of(config, results)
+    runs = read_runs(results, study.runs, study.keys, study.time_limit_s)
+    capped = next((device["name"] for device in config["devices"] if device.get("memory_cap_mb")), None)
+    return claims_table(config["scale"], results, runs, capped, study.labels.get(capped, ""))

@@ -74,9 +74,11 @@ def _provenance(table: Table) -> list[str]:
     lines = ["Records that each row comes from, in the scale's results folder:", ""]
     for _, row in table.frame.iterrows():
         runs = [] if is_missing(row.get("records")) else [f"runs/{name}" for name in row["records"].split("; ")]
-        others = [row[column] for column in ("memory_record", "steps_record") if not is_missing(row.get(column))]
+        others = [row[column] for column in _RECORDS if not is_missing(row.get(column))]
         if runs or others:
-            name = ", ".join(row[column] for column in ("device", "architecture", "reconstruction"))
+            name = ", ".join(
+                row[column] for column in ("device", "architecture", "reconstruction", "claim") if column in row
+            )
             lines.append(f"- {name}: {', '.join(f'`{record}`' for record in [*runs, *others])}")
     return lines if len(lines) > 2 else []
 
@@ -130,6 +132,7 @@ def _ruled(latex: str, table: Table) -> str:
     return head + rule + "".join(lines)
 
 
+_RECORDS = ("memory_record", "steps_record", "claim_record")  # columns with the file of a record
 WRITERS = {"md": to_markdown, "csv": to_csv, "tex": to_latex}
 
 

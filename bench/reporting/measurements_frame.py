@@ -80,15 +80,15 @@ def _memory(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _steps(record: dict[str, Any], mode: str) -> dict[str, Any]:
-    """Times of `mode`; its ratio is to the same network's ideal mode, a baseline's to resnet18."""
+    """Times of `mode`; its ratio is to the same network's ideal mode, or else to the record's reference."""
     seconds = record["seconds"].get(mode)
     if seconds is None:
         name = record["settings"]["architecture"]
         raise InputError(f"The step record of {name} has no times for {mode}; delete it and run it again.")
     values: dict[str, Any] = {"step_s": statistics.median(seconds)}
     ratio, relative_to = (record.get("ratio_to_ideal") or {}).get(mode), "ideal"
-    if ratio is None and record.get("ratio_to_resnet18") is not None:
-        ratio, relative_to = record["ratio_to_resnet18"], "resnet18"
+    if ratio is None and record.get("reference") is not None:
+        ratio, relative_to = record["ratio_to_reference"].get(mode), record["reference"]
     if ratio is None and mode == "ideal":
         ratio = dict.fromkeys(("median", "low", "high"), 1.0)  # itself
     if ratio is None:

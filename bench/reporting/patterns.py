@@ -1,5 +1,7 @@
 """Reconstruction patterns in words: which inverse gives back the activations that a backward pass needs."""
 
+from bench.plan import ORIGINALS
+
 _NOISY = {
     "revnet": "residual block",
     "irevnet": "residual block + pooling",
@@ -10,8 +12,6 @@ _NOISY = {
     "inplace-abn": "batch norm + activation",
 }
 _EXACT = _NOISY | {"hybrid": "residual block + pooling (layer-wise inside: noisy)"}
-# Networks that are another one in other numbers: their gap is to the ideal mode of that one.
-_ORIGINALS = {"streamed-int16": "streamed"}
 _BASELINES = {
     "checkpointing": "recomputed from checkpoints",
     "offloading": "stored in host memory",
@@ -31,4 +31,4 @@ def pattern(architecture: str, reconstruction: str) -> str:
 
 def original(architecture: str) -> str:
     """The architecture whose ideal mode `architecture` is compared with: itself, but for those in other numbers."""
-    return _ORIGINALS.get(architecture, architecture)
+    return ORIGINALS.get(architecture, architecture)

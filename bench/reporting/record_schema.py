@@ -97,7 +97,8 @@ _MEMORY["properties"]["outcome"] = _ENDED
 _STEPS["properties"] |= {
     "outcome": _ENDED,
     "ratio_to_ideal": {"type": ["object", "null"], "additionalProperties": _RATIO},
-    "ratio_to_resnet18": {"anyOf": [{"type": "null"}, _RATIO]},
+    "reference": {"type": ["string", "null"]},
+    "ratio_to_reference": {"type": "object", "additionalProperties": _RATIO},
 }
 _VALIDATORS = {
     kind: Draft202012Validator(schema) for kind, schema in (("train", _TRAIN), ("memory", _MEMORY), ("steps", _STEPS))

@@ -68,7 +68,7 @@ def test_steps_record_of_an_architecture(tmp_path):
     ratio = record["ratio_to_ideal"]["noisy"]
     assert 0 < ratio["low"] <= ratio["median"] <= ratio["high"]
     assert record["digest"]["key"] == plan.steps_key(config, "layerwise")
-    assert "ratio_to_resnet18" not in record
+    assert record["reference"] is None and "ratio_to_reference" not in record
 
 
 def test_steps_record_of_a_baseline(tmp_path):
@@ -77,8 +77,17 @@ def test_steps_record_of_a_baseline(tmp_path):
     record = read_record(output)
     assert list(record["seconds"]) == ["ideal"]
     assert record["ratio_to_ideal"] == {}
-    assert record["ratio_to_resnet18"]["median"] > 0
-    assert len(record["resnet18_seconds"]) == len(record["seconds"]["ideal"])
+    assert record["reference"] == "resnet18" and record["ratio_to_reference"]["ideal"]["median"] > 0
+    assert len(record["reference_seconds"]) == len(record["seconds"]["ideal"])
+
+
+def test_steps_of_a_network_without_an_ideal_twin_are_relative_to_one_in_float32(tmp_path):
+    output = tmp_path / "steps" / "streamed-int16.json"
+    assert command("steps", "streamed-int16", output) == 0
+    record = read_record(output)
+    assert list(record["seconds"]) == ["exact"] and record["reference"] == "streamed"
+    assert record["ratio_to_ideal"] == {}
+    assert list(record["ratio_to_reference"]) == ["exact"]
 
 
 def test_measurements_follow_the_recipe(tmp_path, monkeypatch):
@@ -106,7 +115,7 @@ def test_measurements_follow_the_recipe(tmp_path, monkeypatch):
     keys = {record["digest"]["key"] for record in measured.values()}
     assert len(keys) == 4
     for networks in timed.values():
-        assert set(networks) == {"ideal", "resnet18"}
+        assert set(networks) == {"ideal", "reference"}
     for precision, trained in (("float32", True), ("mixed", False)):
         norms = [m for model in timed[precision].values() for m in model.modules() if hasattr(m, "running_mean")]
         assert norms and all(norm.weight.requires_grad is trained for norm in norms)

@@ -1,18 +1,34 @@
 """Timing of steps: pairing, order, ratios and their intervals."""
 
-import time
-
 import pytest
 import torch
 from torch import nn
 
 from bench.errors import InputError
+from bench.memory import steps
 from bench.memory.steps import WARM_UP, paired_ratio, time_steps
-from bench.memory.steps_command import RESNET18, compared
+from bench.memory.steps_command import REFERENCE, compared
+
+
+class _Clock:
+    """A clock that only stands still or is put forward, however busy the machine is."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
+    clock = _Clock()
+    monkeypatch.setattr(steps, "time", clock)
+    return clock
 
 
 class _Slow(nn.Module):
-    """Sleeps in its forward pass, and writes its name down."""
+    """Puts the clock forward in its forward pass, and writes its name down."""
 
     def __init__(self, name: str, seconds: float, calls: list[str]) -> None:
         super().__init__()
@@ -21,7 +37,7 @@ class _Slow(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         self.calls.append(self.name)
-        time.sleep(self.seconds)
+        steps.time.now += self.seconds
         return self.linear(images.flatten(1))
 
 
@@ -36,12 +52,12 @@ def test_every_network_is_timed_once_a_round_in_changing_order():
     assert len(set(orders)) > 1
 
 
-def test_a_slower_step_has_a_larger_ratio():
-    networks = {"fast": _Slow("fast", 0.01, []), "slow": _Slow("slow", 0.04, [])}
+def test_a_step_is_timed_from_its_start_to_its_end(clock):
+    networks = {"fast": _Slow("fast", 1.0, []), "slow": _Slow("slow", 4.0, [])}
     seconds = time_steps(networks, batch_size=2, image_size=4, rounds=5)
-    ratio = paired_ratio(seconds["slow"], seconds["fast"])
-    assert min(seconds["slow"]) >= 0.04
-    assert ratio.median > 1.5
+    assert seconds == {"fast": [1.0] * 5, "slow": [4.0] * 5}
+    assert clock.now == 5 * (5 + WARM_UP)
+    assert paired_ratio(seconds["slow"], seconds["fast"]).median == 4
 
 
 def test_weights_and_gradients_are_left_as_they_were():
@@ -70,11 +86,11 @@ def test_what_is_compared_with_what():
     found = compared({"ideal": [1.0, 2.0], "noisy": [2.0, 4.0]})
     assert found["seconds"] == {"ideal": [1.0, 2.0], "noisy": [2.0, 4.0]}
     assert found["ratio_to_ideal"]["noisy"]["median"] == 2
-    assert "ratio_to_resnet18" not in found
-    baseline = compared({"ideal": [3.0, 3.0], RESNET18: [2.0, 2.0]})
+    assert "ratio_to_reference" not in found
+    baseline = compared({"ideal": [3.0, 3.0], REFERENCE: [2.0, 2.0]})
     assert baseline["seconds"] == {"ideal": [3.0, 3.0]}
-    assert baseline["ratio_to_ideal"] == {}
-    assert baseline["ratio_to_resnet18"]["median"] == 1.5
+    assert baseline["ratio_to_ideal"] == {} and baseline["reference_seconds"] == [2.0, 2.0]
+    assert baseline["ratio_to_reference"]["ideal"]["median"] == 1.5
     assert compared({"noisy": [1.0]})["ratio_to_ideal"] == {}
 
 

@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from bench.configuration import load
 from bench.records import write_record
+from bench.reporting import claims
 from bench.reporting.build import build_tables
 from bench.reporting.page.cells import Cell
+from bench.reporting.page.further_records import further_records
 from bench.reporting.page.glossary import GLOSSARY, meaning
 from bench.reporting.page.page import page
+from bench.reporting.records_frame import read_runs
 from tests.reporting.synthetic import Run, memory_record, steps_record, study, write_train
 
 RUNS = [
@@ -83,8 +87,14 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> str:
     png(tables / "figures", "memory-timeline.png")
     png(tables / "figures", "snr_depth.png")
     (tables / "figures" / "snr_depth.txt").write_text("Signal-to-noise ratio <by> depth.")
-    (tables / "claims.csv").write_text("claim,verdict\nhybrid is the smallest,holds\n")
-    return page(study(RUNS), results, tables)
+    whole = results / claims.WHOLE_BATCH_RECORD
+    told = {"date": "2026-01-02", "git": {"commit": "0123456789", "dirty": False}, "hardware": {"device": "a machine"}}
+    told |= {field: {} for field in claims.FIELDS["train"]}
+    write_record(whole, {"kind": "train", "digest": {"code": "of other code"}, **told})
+    config = load(Path("config/smoke.yaml"))
+    further = further_records(config, results)
+    frame = read_runs(results, study(RUNS).runs, study(RUNS).keys)
+    return page(study(RUNS), results, tables / "figures", claims.claims_table("tiny", results, frame, None), further)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +111,8 @@ def test_tables_figures_curves_claims_and_records_are_there(text: str, reader: R
     assert reader.counts["svg"] == 2 * 2  # accuracy and loss of the two groups that have current runs
     assert text.count('class="line line') == 2 * 4
     assert "Signal-to-noise ratio &lt;by&gt; depth." in text and "Memory timeline" in text
-    assert "hybrid is the smallest" in text
+    assert "Claims. The numbers that the draft leaves open" in text
+    assert "all training images in one batch" in text
 
 
 def test_every_number_leads_to_its_records(reader: Reader) -> None:
@@ -109,8 +120,9 @@ def test_every_number_leads_to_its_records(reader: Reader) -> None:
     assert len(inside) > 50
     assert {link[1:] for link in inside} <= set(reader.ids)
     assert len(set(reader.ids)) == len(reader.ids)
-    for name in ("train-hybrid-noisy-machine-seed1", "memory-hybrid-noisy", "steps-hybrid"):
+    for name in ("train-hybrid-noisy-machine-seed1", "memory-hybrid-noisy", "steps-hybrid", "claims-whole-batch"):
         assert f"#{name}" in inside
+    assert {"numerics-layers", "numerics-sweeps", "timeline-all"} <= set(reader.ids)
 
 
 def test_stale_missing_and_broken_records_are_named(text: str) -> None:

@@ -1,6 +1,7 @@
 """All figures of a scale: CSVs from the records, then each figure from its CSV."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ DRAW: dict[str, Callable[..., Figure]] = {
     "figure7": layers.figure7,
     "noise_near_signal": layers.noise_near_signal,
     "coupling": layers.coupling,
-    "figure10": networks.figure10,
+    "figure10": partial(networks.layer_by_layer, title="Layer-wise network of {} units"),
     "figure11": sweeps.sweep_figure,
-    "figure12": networks.figure12,
+    "figure12": partial(
+        networks.layer_by_layer, title="Hybrid network of {} units (marks: not inside a reversible block)"
+    ),
     "figure13": sweeps.sweep_figure,
     "gradient_angles": networks.gradient_angles,
     "repairs": repairs.repairs_figure,

@@ -1,14 +1,12 @@
 """`python -m bench figures`: draw the figures of a scale from the records of its experiments on noise."""
 
 import argparse
-import sys
 from pathlib import Path
-from typing import Any
 
 from bench import configuration
 from bench.errors import InputError
 from bench.plan import numerics_key, numerics_targets
-from bench.records import read_record
+from bench.reporting.current import current_record
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,21 +22,14 @@ def run(arguments: argparse.Namespace) -> int:
     config = configuration.load(arguments.config)
     if not numerics_targets(config):
         raise InputError(f"{arguments.config} has no section numerics, hence no figures.")
-    records = {name: _record(config, name, arguments) for name in numerics_targets(config)}
+    folder = arguments.results / "numerics"
+    records = {
+        name: current_record(folder / f"{name}.json", "numerics", numerics_key(config, name), arguments.include_stale)
+        for name in numerics_targets(config)
+    }
     # Here: matplotlib takes a second to load.
     from bench.reporting.figures.build import draw_figures, write_csvs
 
     paths = write_csvs(records["layers"], records["sweeps"], arguments.output) + draw_figures(arguments.output)
     print(f"written: {', '.join(map(str, paths))}")
     return 0
-
-
-def _record(config: dict[str, Any], name: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    path = arguments.results / "numerics" / f"{name}.json"
-    record = read_record(path)
-    if record.get("digest", {}).get("key") != numerics_key(config, name):
-        told = f"The record {path} was made with other settings or other code"
-        if not arguments.include_stale:
-            raise InputError(f"{told}; run it again, or draw it as it is with --include-stale.")
-        print(f"warning: {told}.", file=sys.stderr)
-    return record

@@ -14,20 +14,11 @@ SERIES = {
 SNR = "SNR of the restored input (dB)"
 
 
-def figure10(frame: pd.DataFrame) -> Figure:
-    """A layer-wise network."""
+def layer_by_layer(frame: pd.DataFrame, title: str) -> Figure:
+    """Figure 10 or 12; `title` with a place for the network's units. Layers inside a reversible block have no marks."""
     figure, (axes,) = panels(1, 1, 5.2, 3.3)
     _curves(axes, frame)
-    axes.set_title(f"Layer-wise network of {frame['units'].iloc[0]} units")
-    figure.legend(loc="outside lower center", ncols=3)
-    return figure
-
-
-def figure12(frame: pd.DataFrame) -> Figure:
-    """A hybrid network; the inputs of its blocks are marked, the layers inside are not."""
-    figure, (axes,) = panels(1, 1, 5.2, 3.3)
-    _curves(axes, frame)
-    axes.set_title(f"Hybrid network of {frame['units'].iloc[0]} units (marks: not inside a reversible block)")
+    axes.set_title(title.format(frame["units"].iloc[0]))
     figure.legend(loc="outside lower center", ncols=3)
     return figure
 

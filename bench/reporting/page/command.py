@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bench import configuration
 from bench.records import write_text
+from bench.reporting.claims_command import claims_of
 from bench.reporting.command import study_of
 
 
@@ -18,10 +19,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the report and say where it is."""
+    from bench.reporting.page.further_records import further_records
     from bench.reporting.page.page import page
 
-    config = configuration.load(arguments.config)
-    text = page(study_of(config, arguments.results), arguments.results, arguments.tables)
+    config, results = configuration.load(arguments.config), arguments.results
+    claims, further = claims_of(config, results), further_records(config, results)
+    text = page(study_of(config, results), results, arguments.tables / "figures", claims, further)
     write_text(arguments.output, text)
     print(f"written: {arguments.output} ({len(text.encode()) / 1e6:.1f} MB)")
     return 0

@@ -1,6 +1,5 @@
 """The report put together: from tables and records to one HTML text."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from bench.reporting.page.cells import Cell
 from bench.reporting.page.curves import lines, panel
 from bench.reporting.page.figures import figures
 from bench.reporting.page.glossary import GLOSSARY, meaning
-from bench.reporting.page.records import behind, listed
+from bench.reporting.page.records import Listed, behind, listed
 from bench.reporting.records_frame import read_runs
 from bench.reporting.summary import GROUP, usable
 
@@ -37,9 +36,9 @@ class Grid:
     notes: Sequence[str] = ()
 
 
-def page(study: Study, results: Path, tables_folder: Path) -> str:
-    """The report of `study` from the records in `results`; figures and further tables are those of `tables_folder`."""
-    tables = build_tables(study, results)
+def page(study: Study, results: Path, figures_folder: Path, claims: Table, further: Sequence[Listed]) -> str:
+    """The report of `study` from the records in `results`, with its `claims`; `further` are records behind figures."""
+    tables = [*build_tables(study, results), claims]
     runs = read_runs(results, study.runs, study.keys, study.time_limit_s)
     measurements = read_measurements(results, study.pairs, study.measurement_keys)
     environment = jinja2.Environment(
@@ -47,10 +46,10 @@ def page(study: Study, results: Path, tables_folder: Path) -> str:
     )
     return environment.get_template("page.html.j2").render(
         scale=study.scale,
-        grids=[*(_grid(table, runs) for table in tables), *_further(tables_folder)],
-        figures=figures(tables_folder / "figures"),
+        grids=[_grid(table, runs) for table in tables],
+        figures=figures(figures_folder),
         curves=_curves(usable(runs), study.target_accuracy),
-        records=listed(runs, measurements),
+        records=[*listed(runs, measurements), *further],
         glossary=GLOSSARY,
         style=(HERE / "page.css").read_text(encoding="utf-8"),
         script=(HERE / "page.js").read_text(encoding="utf-8"),
@@ -69,21 +68,6 @@ def _grid(table: Table, runs: pd.DataFrame) -> Grid:
         for (_, row), texts in zip(table.frame.iterrows(), table.display.itertuples(index=False), strict=True)
     ]
     return Grid(table.name, f"{title}. {heading}", text, heads, rows, (*table.warnings, *table.notes))
-
-
-def _further(folder: Path) -> list[Grid]:
-    """Every other table of the folder (claims, for one), as its CSV file has it."""
-    found = []
-    for path in sorted(folder.glob("*.csv")):
-        if path.stem in ("table1", "table2"):
-            continue
-        with path.open(encoding="utf-8", newline="") as file:
-            heads, *rows = list(csv.reader(file)) or [[]]
-        cells = [[Cell(text) for text in row] for row in rows]
-        found.append(
-            Grid(path.stem, path.stem.replace("_", " ").capitalize(), "", [(head, "") for head in heads], cells)
-        )
-    return found
 
 
 def _curves(runs: pd.DataFrame, target: float) -> list[dict[str, Any]]:

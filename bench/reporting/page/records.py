@@ -9,6 +9,7 @@ import pandas as pd
 MEMORY_HEADS = ("c0; depths", "Parameters", "Bytes per pixel", "Peak MB", "Forward-equivalents")
 STEPS_HEADS = ("Step time",)
 NO_HEADS = ("Architecture", "Reconstruction", "Device", "Paper")
+MEASURED_CLAIM = ("Measured",)
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ def behind(table: str, head: str, row: pd.Series, runs: pd.DataFrame) -> list[st
     """Anchors of the records behind the cell under `head` of the `row` of the table's frame; empty where none is."""
     if head.startswith(NO_HEADS) or row.get("source") == "published":
         return []
+    if table == "claims":
+        return claimed(row) if head.startswith(MEASURED_CLAIM) else []
     architecture, reconstruction = row["architecture"], row["reconstruction"]
     if table == "table1" and head.startswith(MEMORY_HEADS):
         return [f"memory-{architecture}-{reconstruction}"]
@@ -61,3 +64,15 @@ def behind(table: str, head: str, row: pd.Series, runs: pd.DataFrame) -> list[st
     modes = [reconstruction, "ideal"] if head.startswith("Gap") else [reconstruction]
     own = runs[(runs["device"] == row["device"]) & (runs["architecture"] == architecture)]
     return [f"train-{name}" for name in own[own["reconstruction"].isin(modes)]["run"]]
+
+
+def claimed(row: pd.Series) -> list[str]:
+    """Anchors of the records behind the measured number of a `row` of the claims table."""
+    if not pd.isna(row["records"]):
+        return [f"train-{name}" for name in row["records"].split("; ")]
+    return [] if pd.isna(row["claim_record"]) else [f"claims-{claim_name(row['claim_record'])}"]
+
+
+def claim_name(record: str) -> str:
+    """What the measurement is called whose record lies at this place of a results folder."""
+    return Path(record).parts[0].removesuffix(".json")

@@ -7,7 +7,7 @@ import yaml
 from bench.__main__ import main
 from bench.configuration import load
 from bench.plan import timeline_key
-from bench.records import read_record
+from bench.records import read_record, write_record
 from bench.reporting.timelines.figure import MOST_STRETCHES, called, draw, moments_of, operator_name
 from bench.reporting.timelines.names import timeline_names
 
@@ -43,7 +43,8 @@ def test_a_figure_of_every_network_that_the_plan_names(tmp_path):
     config.write_text(yaml.safe_dump(CONFIGURATION, sort_keys=False))
     assert main(["timeline", "--config", str(config), "--output", str(record)]) == 0
     assert read_record(record)["digest"]["key"] == timeline_key(load(config))
-    assert main(["timeline-figures", "--results", str(record.parent), "--output", str(tmp_path / "figures")]) == 0
+    draw = ["timeline-figures", "--config", str(config), "--results", str(record.parent)]
+    assert main([*draw, "--output", str(tmp_path / "figures")]) == 0
     names = timeline_names(load(config))
     assert names == ["timeline-resnet18-ideal", "timeline-hybrid-noisy", "timeline-reversible-block"]
     written = sorted(path.name for path in (tmp_path / "figures").iterdir())
@@ -51,9 +52,18 @@ def test_a_figure_of_every_network_that_the_plan_names(tmp_path):
     assert (tmp_path / "figures" / f"{names[0]}.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_without_a_record_no_figure(tmp_path, capsys):
-    assert main(["timeline-figures", "--results", str(tmp_path), "--output", str(tmp_path / "figures")]) == 2
+def test_no_figure_without_a_present_record(tmp_path, capsys):
+    config, record, figures = tmp_path / "tiny.yaml", tmp_path / "timeline.json", tmp_path / "figures"
+    config.write_text(yaml.safe_dump(CONFIGURATION, sort_keys=False))
+    draw = ["timeline-figures", "--config", str(config), "--results", str(tmp_path), "--output", str(figures)]
+    assert main(draw) == 2
     assert "timeline.json cannot be read" in capsys.readouterr().err
+    write_record(record, {"kind": "timeline", "timelines": [], "digest": {"key": "another"}})
+    assert main(draw) == 2
+    assert "was made with other settings or other code; run it again, or draw it" in capsys.readouterr().err
+    assert not figures.exists()
+    assert main([*draw, "--include-stale"]) == 0
+    assert "warning: The record" in capsys.readouterr().err
 
 
 def stretch(phase: str, place: str, peak: int) -> dict:
