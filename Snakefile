@@ -20,8 +20,9 @@ from bench.plan import timeline_key
 from bench.reporting.figures.names import FIGURE_FILES
 from bench.reporting.timelines.names import timeline_names
 from bench.scales import choose, configuration_of
+from bench.snakemake_state import make_way
 from bench.training.settings import available_cpus
-from bench.workflow_lock import hold, make_way
+from bench.workflow_lock import hold
 
 if set(config) - {"scale"}:
     raise WorkflowError(f"--config knows only the key scale, not {', '.join(set(config) - {'scale'})}.")
@@ -61,9 +62,13 @@ if not workflow.deployment_settings.deployment_method:
     shell.prefix(f"export PATH={quote(str(Path(sys.executable).parent))}:$PATH; ")
 
 
-# Not at a dry run.
+# Not at a dry run, nor where nothing is made that another workflow could be making, as by the rule tables.
 onstart:
-    hold(choice.scale)
+    if any(job.output for job in workflow.dag.needrun_jobs()):
+        try:
+            hold(choice.scale)
+        except InputError as error:
+            raise WorkflowError(str(error)) from None
 
 
 pathvars:

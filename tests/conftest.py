@@ -1,4 +1,4 @@
-"""What several tests share: a copy of the tree in which the smoke workflow has run, once for all of them."""
+"""What several tests share: a tiny run, and a copy of the tree in which the smoke workflow has run, once for all."""
 
 import shutil
 import subprocess
@@ -9,6 +9,7 @@ import pytest
 from bench.configuration import FOLDER, read
 from bench.jobs import planned_jobs
 from tests.smoke import ROOT, snakemake
+from tests.tiny_run import TinyRun
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +30,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert not (folder / "results" / "smoke").exists()
     snakemake(folder)
     return folder
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> TinyRun:
+    return TinyRun(tmp_path)

@@ -25,7 +25,7 @@ SMALL = {
 }
 # Step -> options that are added to it.
 SMALLER = {
-    "search": "--validation-images 50",
+    "search": "--validation-images 100",
     "epoch": "--images 64 --rounds 1",
     "resident": "--batch-sizes 4 8",
     "peers": "--channels 4 --blocks 1 --batch-size 2 --image-size 8 --rounds 1",

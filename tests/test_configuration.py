@@ -101,11 +101,18 @@ def test_the_nearest_known_key_is_suggested(tmp_path: Path) -> None:
     assert "unknown key training.epoch (did you mean epochs?)" in refusal(tmp_path, content)
 
 
-@pytest.mark.parametrize("key", ["scale", "data", "budget", "architectures", "seeds", "training", "memory", "steps"])
+REQUIRED = """scale data budget architectures seeds training memory steps data.name data.image_size
+    architectures.hybrid.depths architectures.hybrid.reconstructions training.epochs training.batch_size
+    training.peak_learning_rate memory.batch_sizes steps.batch_size devices.0.name numerics.data
+    numerics.repairs.variants"""
+
+
+@pytest.mark.parametrize("key", REQUIRED.split())
 def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
     content = read(QUICK)
-    del content[key]
-    assert f"the key {key} is missing" in refusal(tmp_path, content)
+    *path, last = (int(part) if part.isdigit() else part for part in key.split("."))
+    del at(content, tuple(path))[last]
+    assert f"the key {key} is missing (" in refusal(tmp_path, content)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The whole workflow at its smallest scale: what has run in a copy of the tree (conftest.py)."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -60,6 +61,21 @@ def test_tables_are_made_again_from_the_records_alone(tree: Path) -> None:
     assert all(record.stat().st_mtime_ns == time for record, time in kept.items())
     assert sorted(path.name for path in folder.iterdir() if path.name in TABLES) == sorted(TABLES)
     assert pd.read_csv(folder / "table2.csv")["runs_not_run"].sum() == 1
+
+
+def test_records_that_are_broken_or_of_other_settings_are_made_again_and_no_others(tree: Path) -> None:
+    jobs = [job for job in planned_jobs(CONFIGURATION, tree / "results" / "smoke") if job.kind == "train"]
+    broken, stale = (job.record for job in jobs[:2])
+    content = {record: record.read_text() for record in (broken, stale)}
+    broken.write_text(content[broken][:100])
+    stale.write_text(content[stale].replace(jobs[1].key, "0123456789ab"))
+    try:
+        plan = snakemake(tree, "-n")
+    finally:
+        for record, text in content.items():
+            record.write_text(text)
+    made = re.findall(r"^ +output: (results/smoke/runs/\S+)", plan, re.MULTILINE)
+    assert sorted(made) == sorted(record.relative_to(tree).as_posix() for record in (broken, stale))
 
 
 def test_lint_finds_nothing(tree: Path) -> None:

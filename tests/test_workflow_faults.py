@@ -10,12 +10,15 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
+from bench.__main__ import main
 from bench.records import read_record
 
 ROOT = Path(__file__).parent.parent
+PATIENCE_S = 600  # on a machine that others keep busy, a start may take minutes
 # Two runs of a second each.
 CONFIG = {
     "scale": "smoke",
@@ -42,11 +45,11 @@ class Tree:
         self.records = [folder / f"results/smoke/runs/resnet18-ideal-machine-seed{seed}/record.json" for seed in (1, 2)]
         self.started: list[subprocess.Popen] = []
 
-    def start(self) -> subprocess.Popen:
-        """Snakemake at work on both runs, in a session of its own."""
-        targets = [record.relative_to(self.folder).as_posix() for record in self.records]
+    def start(self, *targets: str) -> subprocess.Popen:
+        """Snakemake at work on `targets`, or else on both runs, in a session of its own."""
+        runs = [record.relative_to(self.folder).as_posix() for record in self.records]
         process = subprocess.Popen(
-            [sys.executable, "-m", "snakemake", "--cores", "1", *targets],
+            [sys.executable, "-m", "snakemake", "--cores", "1", *(targets or runs)],
             cwd=self.folder,
             env={**os.environ, "SCALE": "smoke"},
             stdout=subprocess.PIPE,
@@ -59,9 +62,8 @@ class Tree:
 
     def finish(self) -> str:
         """A start that must end well: what it prints, once both records are there."""
-        process = self.start()
-        printed, _ = process.communicate(timeout=120)
-        assert process.returncode == 0, printed
+        printed, code = ended(self.start())
+        assert code == 0, printed
         assert all(read_record(record)["history"][-1]["epoch"] == 20 for record in self.records)
         return printed
 
@@ -70,14 +72,15 @@ class Tree:
         (lock,) = self.folder.glob("results/smoke/runs/*/.lock")
         return int(lock.read_text())
 
-    def stamp(self) -> int | None:
-        """When the first record was written."""
-        return self.records[0].stat().st_mtime_ns if self.records[0].exists() else None
+    def stamps(self) -> dict[Path, int]:
+        """When each record that is there was written."""
+        return {record: record.stat().st_mtime_ns for record in self.records if record.exists()}
 
 
-@pytest.fixture
-def tree(tmp_path: Path) -> Iterator[Tree]:
-    made = Tree(tmp_path / "a tree")
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tree]:
+    """One for all tests here: what a test finds there, from nothing to all records, is what a user may find."""
+    made = Tree(tmp_path_factory.mktemp("größer 結果") / "a tree")
     yield made
     for process in made.started:
         if process.poll() is None:
@@ -85,49 +88,63 @@ def tree(tmp_path: Path) -> Iterator[Tree]:
         process.communicate()
 
 
-def wait_for(happened: Callable[[], object], process: subprocess.Popen) -> None:
-    deadline = time.monotonic() + 120
+def ended(process: subprocess.Popen) -> tuple[str, int]:
+    """What a process prints, and its exit code."""
+    printed, _ = process.communicate(timeout=PATIENCE_S)
+    return printed, process.returncode
+
+
+def wait_for(happened: Callable[[], object], process: subprocess.Popen | None = None) -> None:
+    """Wait until something has happened, which `process` must live to see."""
+    deadline = time.monotonic() + PATIENCE_S
     while not happened():
-        assert time.monotonic() < deadline and process.poll() is None
+        assert time.monotonic() < deadline and (process is None or process.poll() is None)
         time.sleep(0.005)
 
 
-def test_snakemake_and_its_run_killed_at_any_moment_are_made_good_by_the_next_start(tree: Tree) -> None:
-    process = tree.start()
-    wait_for(lambda: (tree.records[0].parent / "checkpoint.pt").exists() or tree.stamp(), process)
-    time.sleep(random.uniform(0, 6))  # from within the first run until after the second
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    before = tree.stamp()
-    printed = tree.finish()
-    assert "unlock" not in printed
-    if before:
-        assert tree.stamp() == before  # what was finished is not made again
-    assert not list(tree.folder.glob("results/smoke/runs/*/check*"))
-
-
-def test_a_run_outlives_its_snakemake_and_is_not_made_twice(tree: Tree) -> None:
+def test_a_workflow_is_alone_and_a_run_that_outlives_it_is_not_made_twice(tree: Tree) -> None:
+    record = tree.records[0]
     first = tree.start()
-    wait_for((tree.records[0].parent / "checkpoint.pt").exists, first)
+    wait_for((record.parent / "checkpoint.pt").exists, first)
     run = tree.run_at_work()
     os.kill(run, signal.SIGSTOP)  # so that it is at work for as long as the test needs it
     try:
-        second = tree.start()
-        printed, _ = second.communicate(timeout=120)
-        assert second.returncode != 0
-        assert f"A workflow of the scale smoke is at work in this folder (process {first.pid}); wait for it" in printed
+        second, tables = tree.start(), tree.start("tables")
+        sentence = f"A workflow of the scale smoke is at work in this folder (process {first.pid}); wait for it"
+        printed, code = ended(second)
+        assert code != 0 and sentence in printed
+        printed, code = ended(tables)
+        assert code == 0 and sentence in printed and "not run" in printed
         os.kill(first.pid, signal.SIGKILL)
         first.wait()
-        third = tree.start()
-        printed, _ = third.communicate(timeout=120)
-        assert third.returncode != 0
+        printed, code = ended(tree.start())
+        assert code != 0
         assert f"seed1 is at work (process {run}) though no workflow is; wait for it, or end it" in printed
+        assert "Traceback" not in printed
     finally:
         os.kill(run, signal.SIGCONT)
-    deadline = time.monotonic() + 60
-    while not tree.stamp() or (tree.records[0].parent / ".lock").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    made = tree.stamp()
+    wait_for(lambda: record.exists() and not (record.parent / ".lock").exists())
+    made = tree.stamps()
     tree.finish()
-    assert tree.stamp() == made
+    assert made[record] == tree.stamps()[record]
+
+
+def test_snakemake_and_its_run_killed_at_any_moment_are_made_good_by_the_next_start(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for record in tree.records[1:]:
+        record.unlink(missing_ok=True)
+    process = tree.start()
+    wait_for(lambda: list(tree.folder.glob("results/smoke/runs/*/checkpoint.pt")) or process.poll() is not None)
+    time.sleep(random.uniform(0, 3))  # from within a run until after it
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    before = tree.stamps()
+    assert "unlock" not in tree.finish()
+    assert before.items() <= tree.stamps().items()  # what was finished is not made again
+    assert not list(tree.folder.glob("results/smoke/runs/*/check*"))
+    monkeypatch.chdir(tree.folder)
+    assert main(["tables", "--results", "results/smoke", "--output", "paper_tables/smoke"]) == 0
+    table = pd.read_csv("paper_tables/smoke/table2.csv")
+    assert table["runs_not_run"].sum() == 0 and len(table) == 1
