@@ -1,4 +1,4 @@
-"""What all tests share.
+"""What several tests share: a tiny run, and a copy of the tree in which the smoke workflow has run, once for all.
 
 Triton's kernels run in its interpreter, on CPU tensors, where there is no GPU. Triton is told so by the environment
 when it is first imported, which torch may do in any test.
@@ -6,14 +6,38 @@ when it is first imported, which torch may do in any test.
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from bench.configuration import FOLDER, read
+from bench.jobs import planned_jobs
+from tests.smoke import ROOT, snakemake
 from tests.tiny_run import TinyRun
 
 if shutil.which("nvidia-smi") is None:
     os.environ.setdefault("TRITON_INTERPRET", "1")
+
+
+@pytest.fixture(scope="session")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the tree as git knows it, in a folder whose name has spaces, in which the workflow has run."""
+    folder = tmp_path_factory.mktemp("a folder with spaces") / "the tree"
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+    for name in filter(None, names):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    plan = snakemake(folder, "-n")
+    jobs = planned_jobs(read(FOLDER / "smoke.yaml"), Path("results/smoke"))
+    assert "scale:  smoke" in plan
+    assert f"{sum(job.kind == 'train' for job in jobs)} training runs" in plan
+    assert "minute" in plan
+    assert not (folder / "results" / "smoke").exists()
+    snakemake(folder)
+    return folder
 
 
 @pytest.fixture

@@ -1,70 +1,137 @@
-"""Every command of README and docs is one that exists, with options that it takes.
+"""Every command of README and docs is run, in a copy of the tree in which the smoke workflow has run.
 
-The tutorial's commands are run by test_extending.py; here commands are checked to parse, and targets to exist.
+It is run as it stands, but for what would take minutes, hours or a GPU: there, by the rules of documented.py, the scale
+is the smallest one and batches are tiny, RECORD is some record, and a step that is only named is asked for its help.
+Without SCALE the environment says smoke. For targets of make, what make says that it would do is run; commands that
+differ in their cores alone are run once. The tutorial's steps are run by test_extending.py; the workflow on the
+tutorial's configuration is run here by make itself, with one network of its three. What cannot be run is in NOT_RUN.
 """
 
-import argparse
-import importlib
+import os
 import re
 import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+import torch
+import yaml
 
-from bench.__main__ import STEPS
+from bench.__main__ import main
+from tests.documented import PAGES, STEP, commands, small
+from tests.smoke import ROOT
+from tests.test_extending import blocks
 
-ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-WORDS = re.compile(r"```(?:sh)?\n(.*?)```|`((?:make|snakemake|python -m bench)\b[^`\n]*)`", re.DOTALL)
-
-
-def commands(page: Path) -> list[str]:
-    """Lines of shell blocks, and commands within sentences."""
-    found = []
-    for block, inline in WORDS.findall(page.read_text()):
-        lines = block.splitlines() if block else [inline]
-        found += [line for line in lines if re.match(r"(make|snakemake|python -m bench)\b", line)]
-    return found
-
-
-COMMANDS = [(page.name, command) for page in PAGES for command in commands(page)]
-
-
-def test_there_are_commands() -> None:
-    assert len(COMMANDS) > 10
-
-
-@pytest.mark.parametrize(("page", "command"), [each for each in COMMANDS if each[1].startswith("python")])
-def test_a_step_takes_its_options(page: str, command: str) -> None:
-    words = shlex.split(command, comments=True)[3:]
-    if not words or words[0].startswith("-") or "..." in words or words == [words[0]]:
-        assert not words or words[0].startswith("-") or words[0] in STEPS
-        return
-    parser = argparse.ArgumentParser(exit_on_error=False)
-    importlib.import_module(STEPS[words[0]][0]).configure(parser)
-    parser.parse_args([word for word in words[1:] if word not in ("[", "]")])
+COMMANDS = list(dict.fromkeys(command for page in PAGES for command in commands(page)))
+TUTORIAL = blocks("sh")[0].splitlines()
+# Command -> why it is not run.
+NOT_RUN = {
+    "make test": "this is part of it",
+    "make test-slurm": "needs root, slurm-wlm and munge",
+    "snakemake --workflow-profile profiles/slurm --config scale=paper --default-resources slurm_account=ACCOUNT"
+    " slurm_partition=PARTITION": "needs a cluster with GPUs",
+    "python -m pip install --no-deps --requirement envs/peers.txt": "installs from a network",
+    "python -m bench kernels --output results/reference/kernels.json": "needs a GPU",
+    "PYTHONPATH=. python tests/reversible/test_exact_chain.py": "takes a minute; its function is run by its own test",
+}
+RUN = [command for command in COMMANDS if command not in NOT_RUN and command not in TUTORIAL]
+STEPS = list(dict.fromkeys(small(command) for command in RUN if command.startswith(STEP)))
+WORKFLOWS = [command for command in RUN if not command.startswith(STEP)]
 
 
-@pytest.mark.parametrize(("page", "command"), [each for each in COMMANDS if each[1].startswith("make")])
-def test_a_target_exists(page: str, command: str) -> None:
-    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    variables = re.findall(r"^(\w+) \?=", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    for word in shlex.split(command, comments=True)[1:]:
-        name, assigned, _ = word.partition("=")
-        assert name in (variables if assigned else targets), word
+def test_what_is_not_run_is_in_the_docs_and_is_little() -> None:
+    assert set(NOT_RUN) | set(TUTORIAL) <= set(COMMANDS)
+    assert len(RUN) > 5 * len(NOT_RUN)
 
 
-@pytest.mark.parametrize(("page", "command"), [each for each in COMMANDS if each[1].startswith("snakemake")])
-def test_snakemake_knows_the_options(page: str, command: str) -> None:
+@pytest.fixture(scope="module")
+def shell(tree: Path) -> Callable[[str], str]:
+    """Runs a command in the tree, as in an activated .venv, and returns what it prints; the test fails when it does."""
+    (tree / ".venv" / "bin").mkdir(parents=True, exist_ok=True)
+    for name, words in {"python": "", "snakemake": "-m snakemake "}.items():
+        program = tree / ".venv" / "bin" / name
+        program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {words}"$@"\n')
+        program.chmod(0o755)
+    for stamp in ("ready", "checks"):  # so that make takes the packages for installed
+        (tree / ".venv" / stamp).touch()
+    (tree / "ideas.py").write_text(blocks("python")[0])
+    mine = yaml.safe_load(blocks("yaml")[0])
+    mine["architectures"] = {"constant-width": {"reconstructions": ["noisy"], "depths": [1, 2]}}
+    (tree / "mine.yaml").write_text(yaml.safe_dump(mine))
+    # Nothing of a make that runs this test; no Python that an environment could be made with.
+    kept = {
+        name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "ARGS", "CORES")
+    }
+    path = f"{tree / '.venv' / 'bin'}:{os.environ['PATH']}"
+    environment = {**kept, "SCALE": "smoke", "PYTHON": "false", "PATH": path}
+
+    @cache
+    def run(command: str) -> str:
+        done = subprocess.run(["bash", "-c", command], cwd=tree, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    return run
+
+
+@pytest.mark.parametrize("command", WORKFLOWS)
+def test_the_workflow_is_run(tree: Path, shell: Callable[[str], str], command: str) -> None:
+    scale = "mine" if "mine.yaml" in command else "smoke"
+    command = small(command)
+    if command.startswith("make") and scale == "smoke":
+        command = shell(f"{command} -n").strip().replace(".venv/bin/python -m ", "")
+        assert command.startswith("snakemake --cores")
+    # What is the same but for the cores is run once.
+    assert f"scale:  {scale}" in shell(re.sub(r"--cores \d", "--cores 2", command))
+    assert (tree / "paper_tables" / scale / "table1.csv").exists()
+
+
+@pytest.fixture
+def same_process() -> Iterator[None]:
+    """What a step sets for its process is put back, as the tests share one."""
+    mode, threads = torch.get_deterministic_debug_mode(), torch.get_num_threads()
+    yield
+    torch.set_deterministic_debug_mode(mode)
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("command", STEPS)
+@pytest.mark.usefixtures("same_process")
+def test_a_step_is_run(tree: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.chdir(tree)
+    words = shlex.split(command.removeprefix(STEP))
+    if words[-1] == "--help":
+        with pytest.raises(SystemExit) as left:
+            main(words)
+        assert left.value.code == 0
+    else:
+        assert main(words) == 0
+
+
+@pytest.mark.parametrize("command", [command for command in NOT_RUN if command.startswith("make")])
+def test_a_target_that_is_not_run_exists(shell: Callable[[str], str], command: str) -> None:
+    assert ".venv/bin/python" in shell(f"{command} -n")
+
+
+@pytest.mark.parametrize("command", [command for command in NOT_RUN if command.startswith("snakemake")])
+def test_snakemake_knows_the_options(command: str) -> None:
     from snakemake.cli import get_argument_parser
 
-    words = shlex.split(command, comments=True)[1:]
-    parsed = get_argument_parser().parse_args(words)
-    rules = re.findall(r"^rule (\w+):", (ROOT / "Snakefile").read_text(), re.MULTILINE)
-    assert {str(target) for target in parsed.targets} <= set(rules)
+    parsed = get_argument_parser().parse_args(shlex.split(command)[1:])
+    assert not parsed.targets and (ROOT / parsed.workflow_profile / "config.yaml").is_file()
 
 
 def test_every_file_that_is_named_exists() -> None:
     for page in PAGES:
-        for name in re.findall(r"`((?:bench|config|docs|envs|profiles|tests)/[\w./-]+)`", page.read_text()):
-            assert (ROOT / name).exists(), (page.name, name)
+        for name in re.findall(r"(?<![\w./])((?:bench|config|docs|envs|profiles|tests)/[\w./-]*\w)", page.read_text()):
+            assert (ROOT / name).exists() or "<" in name, (page.name, name)
+
+
+def test_the_engines_example_is_run() -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    names: dict = {}
+    exec(example, names)
+    names["network"](torch.zeros(2, 3, 8, 8)).sum().backward()

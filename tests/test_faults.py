@@ -18,8 +18,8 @@ from bench.jobs import planned_jobs
 from bench.records import read_record
 from bench.reporting.record_schema import STATUSES
 from bench.training.checkpoint import Checkpoint
+from tests.refusals import as_others
 from tests.reporting.synthetic import Run, train_record
-from tests.rights import as_others
 from tests.tiny_run import CONFIG, TinyRun
 
 

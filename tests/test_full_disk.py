@@ -4,13 +4,11 @@ The kernel breaks off files beyond a limit (RLIMIT_FSIZE), in the middle of the 
 small file system of the test's own is really full.
 """
 
-import contextlib
 import json
 import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,31 +17,16 @@ import torch
 from bench.__main__ import main
 from bench.records import read_record, write_record
 from bench.training.checkpoint import Checkpoint
+from tests.refusals import full_disk, limit_files
 from tests.tiny_run import TinyRun
 
 LIMIT = 20_000  # bytes: more than a record of the run, less than a checkpoint
 
 
-def limit_files(size: int) -> None:
-    """Let no file grow beyond `size` bytes."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
-
-
-@contextlib.contextmanager
-def full_disk(size: int = LIMIT) -> Iterator[None]:
-    """The body with no room for files beyond `size` bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    limit_files(size)
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_the_old_record_stays_and_no_half_one(tmp_path: Path) -> None:
     place = tmp_path / "räcord with spaces.json"
     write_record(place, {"kind": "train", "value": 1})
-    with full_disk(), pytest.raises(OSError, match="File too large"):
+    with full_disk(LIMIT), pytest.raises(OSError, match="File too large"):
         write_record(place, {"kind": "train", "value": "2" * 2 * LIMIT})
     assert read_record(place)["value"] == 1
     assert list(tmp_path.iterdir()) == [place]
@@ -54,7 +37,7 @@ def test_the_old_checkpoints_stay_and_no_half_one(tmp_path: Path) -> None:
     for epoch in (1, 2):
         checkpoint.save({"epoch": epoch})
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    with full_disk(), pytest.raises((OSError, RuntimeError)):  # torch makes an error of its own of the disk's
+    with full_disk(LIMIT), pytest.raises((OSError, RuntimeError)):  # torch makes an error of its own of the disk's
         checkpoint.save({"epoch": 3, "weights": torch.zeros(LIMIT)})
     assert checkpoint.load() == ({"epoch": 2}, [])
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before and len(before) == 2

@@ -15,7 +15,7 @@ from bench.jobs import Job, planned_jobs
 from bench.records import write_record
 from bench.snakemake_state import make_way
 from bench.workflow_lock import STATE, hold
-from tests.rights import as_others
+from tests.refusals import as_others
 
 FORK = multiprocessing.get_context("fork")
 LOCKS = {

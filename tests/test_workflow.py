@@ -1,52 +1,18 @@
-"""The whole workflow at its smallest scale, from a copy of the tree in a folder whose name has spaces."""
+"""The whole workflow at its smallest scale: what has run in a copy of the tree (conftest.py)."""
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
-import pytest
 
 from bench.configuration import FOLDER, read
 from bench.jobs import planned_jobs
 from bench.plan import memory_targets, planned_runs
+from tests.smoke import snakemake
 
-ROOT = Path(__file__).parent.parent
 CONFIGURATION = read(FOLDER / "smoke.yaml")
 TABLES = [f"{table}.{suffix}" for table in ("table1", "table2") for suffix in ("md", "csv", "tex")]
-
-
-def snakemake(folder: Path, *options: str) -> str:
-    """What Snakemake prints when run there in the smoke scale; the test fails when it does."""
-    # Its times mean nothing, so that steps need not be timed alone.
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", *options, "--resources", "gpu=2", "timing=2"]
-    environment = {**os.environ, "SCALE": "smoke"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the tree as git knows it, in which the workflow has run."""
-    folder = tmp_path_factory.mktemp("a folder with spaces") / "the tree"
-    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
-    for name in filter(None, names):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-    plan = snakemake(folder, "-n")
-    jobs = planned_jobs(CONFIGURATION, Path("results/smoke"))
-    assert "scale:  smoke" in plan
-    assert f"{sum(job.kind == 'train' for job in jobs)} training runs" in plan
-    assert "minute" in plan
-    assert not (folder / "results" / "smoke").exists()
-    snakemake(folder)
-    return folder
 
 
 def test_every_record_is_made_and_is_of_this_code_and_configuration(tree: Path) -> None:

@@ -146,5 +146,13 @@ def test_snakemake_and_its_run_killed_at_any_moment_are_made_good_by_the_next_st
     assert not list(tree.folder.glob("results/smoke/runs/*/check*"))
     monkeypatch.chdir(tree.folder)
     assert main(["tables", "--results", "results/smoke", "--output", "paper_tables/smoke"]) == 0
-    table = pd.read_csv("paper_tables/smoke/table2.csv")
-    assert table["runs_not_run"].sum() == 0 and len(table) == 1
+    table = pd.read_csv("paper_tables/smoke/table2.csv").set_index("device")
+    assert table.loc["machine", ["runs_planned", "runs_stale", "runs_broken", "runs_not_run"]].tolist() == [2, 0, 0, 0]
+
+
+def test_a_faulty_configuration_is_one_sentence_before_anything_is_run(tree: Tree) -> None:
+    training = {"epoch" if key == "epochs" else key: value for key, value in CONFIG["training"].items()}
+    (tree.folder / "config" / "typo.yaml").write_text(yaml.safe_dump({**CONFIG, "scale": "typo", "training": training}))
+    printed, code = ended(tree.start("-n", "--config", "scale=config/typo.yaml"))
+    assert code != 0 and "Traceback" not in printed and "Building DAG" not in printed
+    assert "config/typo.yaml: unknown key training.epoch (did you mean epochs?)." in printed

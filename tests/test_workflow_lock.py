@@ -16,7 +16,7 @@ import pytest
 from bench.errors import InputError
 from bench.training.run_lock import run_lock
 from bench.workflow_lock import hold, looked_at, place
-from tests.rights import as_others
+from tests.refusals import as_others
 
 FORK = multiprocessing.get_context("fork")
 

@@ -13,6 +13,7 @@ from bench import data
 from bench.data import image_folder
 from bench.data.cache import CACHE_FOLDER
 from bench.errors import InputError
+from tests.refusals import as_others, full_disk
 
 
 @pytest.fixture
@@ -97,6 +98,23 @@ def write_and_die():
 
     np.save = half
     load()
+
+
+@pytest.mark.parametrize("room", [0, 100, 500])  # none, some of the header, some of the pixels
+def test_a_full_disk_leaves_no_half_cache_and_is_done_without(folder, room):
+    with full_disk(room):
+        first = load()
+    assert not list(CACHE_FOLDER.iterdir())
+    again = load()
+    assert not first.cached and not again.cached and torch.equal(first.train, again.train)
+    assert load().cached
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(folder):
+    CACHE_FOLDER.parent.mkdir(mode=0o555)
+    with as_others():
+        assert not load().cached and not load().cached
+    assert not CACHE_FOLDER.exists()
 
 
 def test_broken_and_odd_images_are_named(folder):

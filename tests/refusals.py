@@ -1,7 +1,8 @@
-"""Root may write where others may not: for tests of folders that cannot be written."""
+"""What a kernel refuses, for the tests of disks that are full and folders that cannot be written."""
 
 import contextlib
 import ctypes
+import resource
 from collections.abc import Iterator
 
 CAP_DAC_OVERRIDE, VERSION_3 = 1, 0x20080522
@@ -22,3 +23,19 @@ def as_others() -> Iterator[None]:
     finally:
         rights[0] = before
         assert libc.capset(header, rights) == 0
+
+
+@contextlib.contextmanager
+def full_disk(size: int) -> Iterator[None]:
+    """The body with no room for files beyond `size` bytes: they break off in the middle of the writing."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    limit_files(size)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def limit_files(size: int) -> None:
+    """Let no file grow beyond `size` bytes from here on."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
