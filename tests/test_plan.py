@@ -26,13 +26,15 @@ def configuration() -> dict[str, Any]:
 def test_every_architecture_and_reconstruction_of_a_scale_is_trained_and_measured(scale: str) -> None:
     configuration = read(FOLDER / f"{scale}.yaml")
     pairs = {(run.architecture, run.reconstruction) for run in planned_runs(configuration) if run.device == "machine"}
-    assert pairs == set(memory_targets(configuration))
-    assert {architecture for architecture, _ in pairs} == set(steps_targets(configuration))
+    measured = set(memory_targets(configuration))
+    assert {architecture for architecture, _ in measured} == set(steps_targets(configuration))
+    # The scale for an evening measures more than it trains, and leaves one out altogether: it says why.
+    assert pairs < measured if scale == "cpu" else pairs == measured
     for name in ("revnet", "irevnet", "layerwise", "hybrid"):
         assert {(name, "ideal"), (name, "noisy")} <= pairs
-    left_out = {"mixed-precision"} if scale == "cpu" else set()  # the configuration says why
-    for name in {"resnet18", "checkpointing", "offloading", "mixed-precision"} - left_out:
-        assert (name, "ideal") in pairs
+    assert ("resnet18", "ideal") in pairs
+    for name in {"checkpointing", "offloading", "mixed-precision"} - ({"mixed-precision"} if scale == "cpu" else set()):
+        assert (name, "ideal") in measured
 
 
 @pytest.mark.parametrize("scale", SCALES)
