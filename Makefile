@@ -53,6 +53,8 @@ coverage: .venv/checks
 	@$(PIP) install --quiet --requirement $<
 	@touch $@
 
-.venv/checks: envs/check.txt .venv/ready
+# Triton comes with torch for CUDA, and that one must stay.
+.venv/checks: envs/check.txt envs/triton.txt .venv/ready
 	@$(PIP) install --quiet --no-deps --requirement $<
+	@$(BIN)/python -c 'import triton' 2>/dev/null || $(PIP) install --quiet --no-deps --requirement envs/triton.txt
 	@touch $@

@@ -31,6 +31,7 @@ STEPS = {
     "timeline-figures": ("bench.reporting.timelines.command", "draw the timelines of a scale from their record"),
     "resident": ("bench.memory.resident", "compare the resident memory of the process with the tracked bytes"),
     "peers": ("bench.peers.command", "bytes, time and gradients beside other libraries for reversible networks"),
+    "kernels": ("bench.kernels.command", "fused passes over activations against plain ones, on a GPU"),
     "paper-shapes": ("bench.memory.paper_shapes", "bytes per pixel of networks of the paper's own shapes"),
     "claims": ("bench.reporting.claims_command", "the table of the numbers that the draft leaves open"),
     "whole-batch": ("bench.training.whole_batch", "one training step with the whole training set as its batch"),

@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.errors import InputError
 
 # Steps whose --output is one file; that of the others is a folder.
-ONE_FILE = ("memory", "steps", "timeline", "peers", "paper-shapes", "numerics", "report")
+ONE_FILE = ("memory", "steps", "timeline", "peers", "kernels", "paper-shapes", "numerics", "report")
 LEAST = {"seed": 0, "seeds": 0, "threads": 0}  # of whole numbers; of all others 1
 
 

@@ -28,8 +28,13 @@ GENERATED = ("results", "paper_tables")  # changed by every run: they do not mak
 
 
 def hardware(device: "torch.device") -> dict[str, Any]:
-    """The machine as a record names it; `device` is what was computed on, in words for the tables."""
+    """The machine as a record names it; `device` is what was computed on, in words for the tables.
+
+    `passes`: whether the engine's passes over activations were Triton kernels in this process; None if never on a GPU.
+    """
     import torch  # here, since plans ask for a digest only, and torch takes seconds to import
+
+    from bench.reversible.fused import description
 
     cpu, threads = cpu_name(), torch.get_num_threads()
     cuda = device.type == "cuda"
@@ -41,6 +46,7 @@ def hardware(device: "torch.device") -> dict[str, Any]:
         "memory_bytes": psutil.virtual_memory().total,
         "gpu": gpu,
         "driver": output_of("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader") if cuda else None,
+        "passes": description(device),
     }
 
 

@@ -1,5 +1,10 @@
-"""What several tests share: a tiny run, and a copy of the tree in which the smoke workflow has run, once for all."""
+"""What several tests share: a tiny run, and a copy of the tree in which the smoke workflow has run, once for all.
 
+Triton's kernels run in its interpreter, on CPU tensors, where there is no GPU. Triton is told so by the environment
+when it is first imported, which torch may do in any test.
+"""
+
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,6 +15,9 @@ from bench.configuration import FOLDER, read
 from bench.jobs import planned_jobs
 from tests.smoke import ROOT, snakemake
 from tests.tiny_run import TinyRun
+
+if shutil.which("nvidia-smi") is None:
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 
 @pytest.fixture(scope="session")

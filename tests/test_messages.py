@@ -42,6 +42,7 @@ RIGHT = {
     "timeline-figures": f"{CONFIG} --results empty",
     "resident": NETWORK,
     "peers": "",
+    "kernels": "",
     "paper-shapes": "",
     "claims": f"{CONFIG} --results empty",
     "whole-batch": NETWORK,

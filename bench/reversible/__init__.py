@@ -5,7 +5,7 @@
 An invertible layer knows its forward map, its inverse, and how to *retrace* itself: given its output and the gradient
 of its output, to return its input, the gradient of its input, and its parameters' gradients. `ReversibleSequential`
 runs forward without recording and backward by retracing; everything else is ordinary PyTorch. This package imports
-nothing but torch.
+nothing but torch, and Triton on a GPU if it is there.
 """
 
 from bench.reversible.activation import InvertibleLeakyReLU

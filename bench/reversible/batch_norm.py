@@ -7,7 +7,7 @@ y = w (x - mean) / sqrt(var + eps) + beta, where w = gamma, or |gamma + eps_i| w
 import torch
 from torch import Tensor, nn
 
-from bench.reversible.channelwise import add_scaled, scale_and_shift, weighted_sums
+from bench.reversible.channelwise import pull_back, scale_and_shift, weighted_sums
 from bench.reversible.layer import Gradients, InvertibleLayer, State, Wanted, channel_slices
 from bench.reversible.moments import Moments
 from bench.reversible.statistics import Statistics, counted, running_statistics
@@ -17,7 +17,8 @@ class InvertibleBatchNorm2d(InvertibleLayer):
     """Batch normalisation over (N, H, W) whose input is restored from its output and two numbers a channel.
 
     In training it uses and keeps the batch's statistics and updates the running ones once a forward pass; in
-    evaluation it uses the running ones. `gamma_eps` is eq. 23's eps_i: the scale is then |gamma + gamma_eps|.
+    evaluation it uses the running ones. `gamma_eps` is eq. 23's eps_i: the scale is then |gamma + gamma_eps|. Where a
+    method of the engine takes a `slope`, it does the work of a leaky ReLU after it as well, whose output the state is.
     """
 
     from_output = True
@@ -60,36 +61,37 @@ class InvertibleBatchNorm2d(InvertibleLayer):
             self._latest = Statistics(torch.cat(means), torch.cat(deviations), True)
         return outputs
 
-    def trace(self, state: State) -> Statistics:
+    def trace(self, state: State, slope: float = 1.0) -> Statistics:
         memo = self._batch_statistics(state) if self.training else running_statistics(self)
-        self.replay(state, memo)
+        self.replay(state, memo, slope)
         return memo
 
-    def replay(self, state: State, memo: Statistics) -> None:
+    def replay(self, state: State, memo: Statistics, slope: float = 1.0) -> None:
         factor = self.scale().detach() * memo.inverse_deviation
-        _scale_and_shift(state, factor, self.bias.detach() - memo.mean * factor)
+        _scale_and_shift(state, factor, self.bias.detach() - memo.mean * factor, slope)
 
     def undo(self, state: State, memo: Statistics) -> None:
-        factor = 1 / (self.scale().detach() * memo.inverse_deviation)
-        _scale_and_shift(state, factor, memo.mean - self.bias.detach() * factor)
+        _scale_and_shift(state, *self._undoing(memo))
 
-    def retrace(self, state: State, grad: State, memo: Statistics, wanted: Wanted) -> Gradients:
-        sums = self.gradient_sums(state, grad)
-        self.pull_back(state, grad, memo, sums, state[0].numel() // state[0].shape[1])
+    def retrace(self, state: State, grad: State, memo: Statistics, wanted: Wanted, slope: float = 1.0) -> Gradients:
+        sums = self.gradient_sums(state, grad, slope)
+        self.pull_back(state, grad, memo, sums, state[0].numel() // state[0].shape[1], slope)
         return self.parameter_gradients(sums, wanted)
 
-    def gradient_sums(self, state: State, grad: State) -> Tensor:
+    def gradient_sums(self, state: State, grad: State, slope: float = 1.0) -> Tensor:
         """(sum g, sum g xn) over (N, H, W), shape (2, C) in float64, of an output and its gradient: all that
         `pull_back` needs to know of images other than its own. xn = (y - beta) / w.
         """
         bias, factor = self.bias.detach(), 1 / self.scale().detach()
         sums = [
-            torch.stack(weighted_sums(g, y, bias[channels], factor[channels]))
+            torch.stack(weighted_sums(g, y, bias[channels], factor[channels], slope))
             for y, g, channels in zip(state, grad, channel_slices(state), strict=True)
         ]
         return torch.cat(sums, dim=1).double()
 
-    def pull_back(self, state: State, grad: State, memo: Statistics, sums: Tensor, count: int) -> None:
+    def pull_back(
+        self, state: State, grad: State, memo: Statistics, sums: Tensor, count: int, slope: float = 1.0
+    ) -> None:
         """Turn (output, its gradient) of some images into (input, its gradient), in place.
 
         `sums` are the `gradient_sums` over all images, `count` their pixels.
@@ -97,15 +99,14 @@ class InvertibleBatchNorm2d(InvertibleLayer):
         # gx = w r (g - mean(g) - xn mean(g xn)) with xn = (y - beta) / w and r the inverse deviation, written as
         # g A + y B + C so that it is computed in place; outside training the two means are absent.
         a = self.scale().detach() * memo.inverse_deviation
+        b, c = None, torch.zeros_like(a)
         if memo.of_batch:
             mean_g, mean_gx = (sums / count).to(a.dtype)
             b = -memo.inverse_deviation * mean_gx
-            _scale_and_shift(grad, a, -a * mean_g - self.bias.detach() * b)
-            for y, g, channels in zip(state, grad, channel_slices(state), strict=True):
-                add_scaled(g, y, b[channels])
-        else:
-            _scale_and_shift(grad, a, torch.zeros_like(a))
-        self.undo(state, memo)
+            c = -a * mean_g - self.bias.detach() * b
+        factor, shift = self._undoing(memo)
+        for y, g, part in zip(state, grad, channel_slices(state), strict=True):
+            pull_back(g, y, a[part], b if b is None else b[part], c[part], (factor[part], shift[part]), slope)
 
     def parameter_gradients(self, sums: Tensor, wanted: Wanted) -> Gradients:
         """The wanted ones of gamma's and beta's gradients, from the `gradient_sums` over all images."""
@@ -127,6 +128,11 @@ class InvertibleBatchNorm2d(InvertibleLayer):
             )
         return self._latest
 
+    def _undoing(self, memo: Statistics) -> tuple[Tensor, Tensor]:
+        """Factor and shift of the inverse, (C,) each."""
+        factor = 1 / (self.scale().detach() * memo.inverse_deviation)
+        return factor, memo.mean - self.bias.detach() * factor
+
     def _batch_statistics(self, state: State) -> Statistics:
         moments = Moments()
         moments.add(state)
@@ -138,7 +144,7 @@ class InvertibleBatchNorm2d(InvertibleLayer):
         return self._latest
 
 
-def _scale_and_shift(state: State, factor: Tensor, shift: Tensor) -> None:
-    """x <- x factor + shift for every channel of the state, in place."""
+def _scale_and_shift(state: State, factor: Tensor, shift: Tensor, slope: float = 1.0) -> None:
+    """x <- leaky(x factor + shift) for every channel of the state, in place."""
     for part, channels in zip(state, channel_slices(state), strict=True):
-        scale_and_shift(part, factor[channels], shift[channels])
+        scale_and_shift(part, factor[channels], shift[channels], slope)

@@ -5,6 +5,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
+from bench.reversible.activated import ActivatedNorm, steps
 from bench.reversible.addition import FLOATING, Addition
 from bench.reversible.ends import Cut
 from bench.reversible.layer import Gradients, InvertibleLayer, Memo, State, Wanted, accumulate
@@ -51,13 +52,15 @@ class InvertibleChain(InvertibleLayer):
 
     def trace(self, state: State) -> list[Memo]:
         memo = []
-        for layer in self.layers:
+        for layer, _ in steps(self.layers, [None] * len(self.layers), state):
             with working("forward", layer, state):
                 memo.append(layer.trace(state))
+            if isinstance(layer, ActivatedNorm):
+                memo.append(None)  # the activation's
         return memo
 
     def replay(self, state: State, memo: list[Memo]) -> None:
-        for layer, part in zip(self.layers, memo, strict=True):
+        for layer, part in steps(self.layers, memo, state):
             with working("replay", layer, state):
                 layer.replay(state, part)
 
@@ -67,7 +70,7 @@ class InvertibleChain(InvertibleLayer):
 
     def retrace(self, state: State, grad: State, memo: list[Memo], wanted: Wanted) -> Gradients:
         gradients: Gradients = {}
-        for layer, part in zip(reversed(self.layers), reversed(memo), strict=True):
+        for layer, part in reversed(list(steps(self.layers, memo, state))):
             with working("retrace", layer, state, grad):
                 accumulate(gradients, layer.retrace(state, grad, part, wanted))
         return gradients

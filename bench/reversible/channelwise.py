@@ -1,5 +1,8 @@
 """Sums and scalings by channel, each in one pass over memory, in place and without a temporary.
 
+`slope` is that of a leaky ReLU after a scaling. On CUDA each function is one kernel (`fused.py`); else, and without
+Triton, a leaky ReLU is a pass of its own.
+
 In channels-last memory a tensor is a list of pixels with all their channels. Where there are few channels, loops over
 them are too short to be vectorised, and sums over all pixels are long chains of additions. So several pixels are read
 as one with several times the channels (a `tile`): the arithmetic stays the same, loops become long and chains short.
@@ -11,7 +14,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
+from bench.reversible.fused import fused
 from bench.reversible.layer import memory_format
 
 TILE_CHANNELS = 2048
@@ -55,8 +60,17 @@ def channel_sum(x: Tensor) -> Tensor:
     return tiled.gather(tiled.x.sum((0, 2, 3)))
 
 
-def weighted_sums(g: Tensor, x: Tensor, mean: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
-    """(sum of g, sum of g (x - mean) factor) over (N, H, W), each (C,): batch norm's backward reduction."""
+def weighted_sums(g: Tensor, x: Tensor, mean: Tensor, factor: Tensor, slope: float = 1.0) -> tuple[Tensor, Tensor]:
+    """(sum of g, sum of g (x - mean) factor) over (N, H, W), each (C,): batch norm's backward reduction.
+
+    With a slope, of what a leaky ReLU was given and that one's gradient, from its output `x` and gradient `g`.
+    """
+    if (kernels := fused(g, x)) is not None:
+        plain, weighted = kernels.output_sums(g, x, mean, factor, slope)
+        return plain, weighted
+    if slope != 1:
+        g = torch.ops.aten.leaky_relu_backward(g, x, slope, True)
+        x = functional.leaky_relu(x, 1 / slope)
     tiled_g, tiled_x = tile(g), tile(x)
     if tiled_g.repeat != tiled_x.repeat:
         tiled_g, tiled_x = Tile(g, 1), Tile(x, 1)
@@ -75,13 +89,43 @@ def weighted_sums(g: Tensor, x: Tensor, mean: Tensor, factor: Tensor) -> tuple[T
     return tiled_x.gather(plain), tiled_x.gather(weighted)
 
 
-def scale_and_shift(x: Tensor, factor: Tensor, shift: Tensor) -> None:
-    """x <- x factor + shift, in place."""
+def scale_and_shift(x: Tensor, factor: Tensor, shift: Tensor, slope: float = 1.0) -> None:
+    """x <- leaky(x factor + shift), in place."""
+    if (kernels := fused(x)) is not None:
+        kernels.scale_and_shift(x, factor, shift, slope, out=x)
+        return
     tiled = tile(x)
     if tiled.repeat > 1:
         torch.addcmul(tiled.spread(shift), tiled.x, tiled.spread(factor), out=tiled.x)
     else:
         x.mul_(tiled.spread(factor)).add_(tiled.spread(shift))
+    if slope != 1:
+        functional.leaky_relu_(x, slope)
+
+
+def pull_back(
+    g: Tensor,
+    y: Tensor,
+    of_g: Tensor,
+    of_y: Tensor | None,
+    constant: Tensor,
+    undo: tuple[Tensor, Tensor],
+    slope: float = 1.0,
+) -> None:
+    """g, y <- g of_g + y of_y + constant, y undo[0] + undo[1], in place: batch norm's backward pass and its inverse.
+
+    With a slope, of what a leaky ReLU was given and that one's gradient, from its output `y` and gradient `g`.
+    """
+    if (kernels := fused(g, y)) is not None:
+        kernels.pull_back_output(g, y, of_g, torch.zeros_like(of_g) if of_y is None else of_y, constant, undo, slope)
+        return
+    if slope != 1:
+        torch.ops.aten.leaky_relu_backward.grad_input(g, y, slope, True, grad_input=g)
+        functional.leaky_relu_(y, 1 / slope)
+    scale_and_shift(g, of_g, constant)
+    if of_y is not None:
+        add_scaled(g, y, of_y)
+    scale_and_shift(y, *undo)
 
 
 def add_scaled(x: Tensor, y: Tensor, factor: Tensor) -> None:

@@ -3,9 +3,11 @@
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from bench.reversible.channelwise import channel_sum, weighted_sums
-from bench.reversible.layer import State, channel_slices
+from bench.reversible.fused import fused
+from bench.reversible.layer import State
 
 
 class Moments:
@@ -24,14 +26,7 @@ class Moments:
     def add(self, state: State) -> None:
         """Take in a state's parts (N, C_i, H, W), which together have the C channels."""
         count = state[0].numel() // state[0].shape[1]
-        mean = torch.cat([channel_sum(part) for part in state]) / count
-        # sum x (x - mean) = n var: one pass with no temporary, where `torch.var` on a CPU takes many times as long.
-        squares = torch.cat(
-            [
-                weighted_sums(part, part, mean[channels], torch.ones_like(mean[channels]))[1]
-                for part, channels in zip(state, channel_slices(state), strict=True)
-            ]
-        )
+        mean, squares = (torch.cat(found) for found in zip(*map(_moments, state), strict=True))
         total = self.count + count
         difference = mean.double() - self.mean
         self.mean = self.mean + difference * (count / total)
@@ -39,3 +34,13 @@ class Moments:
             self.squares + squares.double().clamp_(min=0) + difference.square() * (self.count * count / total)
         )
         self.count = total
+
+
+def _moments(part: Tensor) -> tuple[Tensor, Tensor]:
+    """(mean, sum of squared deviations from it), (C,) each."""
+    if (kernels := fused(part)) is not None:
+        mean, squares = kernels.moments(part)
+        return mean, squares
+    mean = channel_sum(part) / (part.numel() // part.shape[1])
+    # sum x (x - mean) = n var: one pass with no temporary, where `torch.var` on a CPU takes many times as long.
+    return mean, weighted_sums(part, part, mean, torch.ones_like(mean))[1]

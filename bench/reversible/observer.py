@@ -30,7 +30,7 @@ copies what it wants to keep (`join(work.state)` of one part is no copy) and cha
 
 import contextlib
 from collections.abc import Iterator
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from torch import nn
 
@@ -76,7 +76,7 @@ _UNOBSERVED = contextlib.nullcontext()
 
 
 def working(
-    kind: Kind, layer: InvertibleLayer, state: State, grad: State | None = None, images: slice | None = None
+    kind: Kind, layer: Any, state: State, grad: State | None = None, images: slice | None = None
 ) -> contextlib.AbstractContextManager[None]:
     """Around a layer's work: tells its observer, if it has one. `images`: the whole batch, unless said."""
     if layer.observer is None:

@@ -9,9 +9,10 @@ over the batch, a slice at a time, as many as F has batch norms and one more:
 
 With one batch norm nothing of the batch's size is needed: each pass recomputes its slice from F's input. With two or
 more, one buffer as large as F's input carries F's output from the first pass to the second, which retraces it by the
-inverse, and from then on each slice's gradient from pass to pass. The activations of later passes are computed anew
-from F's input, as far up as they are needed: as much work as inverting them and, as the input is the best known of
-all, less noise. The lowest layer is never undone, since its input is at hand.
+inverse, and from then on each slice's gradient from pass to pass. Where one kernel does the work of a batch norm and of
+the leaky ReLU after it (`ActivatedNorm`), "a batch norm" here is both. The activations of later passes are computed
+anew from F's input, as far up as they are needed: as much work as inverting them and, as the input is the best known
+of all, less noise. The lowest layer is never undone, since its input is at hand.
 
 So much is computed in units of one convolution of F forward, its gradients counting 2: 5 with one conv-BN-activation
 unit, 10 with two, 17 with three, where stored activations take 3, 6 and 9.
@@ -23,6 +24,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.reversible.activated import ActivatedNorm, activated, steps
 from bench.reversible.batch_norm import InvertibleBatchNorm2d
 from bench.reversible.layer import Gradients, InvertibleLayer, Memo, State, Subtract, Wanted, accumulate
 from bench.reversible.moments import Moments
@@ -57,7 +59,7 @@ class SlicedBranch:
                 state = viewed(y, s)
                 if not start:
                     put(viewed(x, s), y, s)
-                for layer, known in zip(self.layers[start:end], memo[start:end], strict=True):
+                for layer, known in steps(self.layers[start:end], memo[start:end], state):
                     with working("forward", layer, state, None, s):
                         layer.replay(state, known)
                 if end < len(self.layers) and self.layers[end].training:
@@ -82,17 +84,19 @@ class SlicedBranch:
         sums = self._undo_addition(x, y, grad_y, held, memo, subtract)
         gradients: Gradients = {}
         for below, norm in reversed(list(itertools.pairwise([-1, *self.norms]))):
+            step, _ = self._step(norm, x)
+            step_below, bottom = self._step(below, x) if below >= 0 else (None, 0)
             sums_below: Any = 0.0
             for s in batch_slices(x[0], self.slice_bytes):
                 state, grad = self._output_of(norm, x, grad_y, held, s, memo, gradients, wanted)
-                with working("retrace", self.layers[norm], state, grad, s):
-                    self.norm_at[norm].pull_back(state, grad, memo[norm], sums, x[0].numel() // x[0].shape[1])
+                with working("retrace", step, state, grad, s):
+                    step.pull_back(state, grad, memo[norm], sums, x[0].numel() // x[0].shape[1])
                 known = viewed(x, s) if below < 0 else None
-                accumulate(gradients, self._retraced(below + 1, norm, state, grad, s, memo, wanted, known))
-                if below < 0:
+                accumulate(gradients, self._retraced(bottom, norm, state, grad, s, memo, wanted, known))
+                if step_below is None:
                     add_to(grad_x, grad, s)
                 else:
-                    sums_below = sums_below + self.norm_at[below].gradient_sums(state, grad)
+                    sums_below = sums_below + step_below.gradient_sums(state, grad)
                     put(grad, held, s)
                 del state, grad
             accumulate(gradients, self.norm_at[norm].parameter_gradients(sums, wanted))
@@ -107,15 +111,15 @@ class SlicedBranch:
     ) -> Tensor:
         """The first pass; returns the last batch norm's sums."""
         sums: Any = 0.0
-        last = self.norms[-1]
+        last, above = self._step(self.norms[-1], x)
         for s in batch_slices(x[0], self.slice_bytes):
             state, grad = self._replayed(x, s, memo, len(self.layers)), copied(grad_y, s)
             subtract(viewed(y, s), state)
             if held:
                 put(state, held, s)
-            for layer, known in reversed(list(zip(self.layers[last + 1 :], memo[last + 1 :], strict=True))):
+            for layer, known in reversed(list(zip(self.layers[above:], memo[above:], strict=True))):
                 layer.retrace(state, grad, known, lambda parameter: False)
-            sums = sums + self.norm_at[last].gradient_sums(state, grad)
+            sums = sums + last.gradient_sums(state, grad)
             del state, grad
         return sums
 
@@ -131,17 +135,23 @@ class SlicedBranch:
         wanted: Wanted,
     ) -> tuple[State, State]:
         """(output of the batch norm at `norm`, its gradient) for one slice."""
+        _, above = self._step(norm, x)
         if norm < self.norms[-1]:
-            return self._replayed(x, s, memo, norm + 1), viewed(held, s)
+            return self._replayed(x, s, memo, above), viewed(held, s)
         state = viewed(held, s) if held else self._replayed(x, s, memo, len(self.layers))
         grad = copied(grad_y, s)
-        accumulate(gradients, self._retraced(norm + 1, len(self.layers), state, grad, s, memo, wanted))
+        accumulate(gradients, self._retraced(above, len(self.layers), state, grad, s, memo, wanted))
         return state, grad
+
+    def _step(self, norm: int, x: State) -> tuple[InvertibleBatchNorm2d | ActivatedNorm, int]:
+        """What the passes take as the batch norm at `norm`, for a branch whose input is `x`, and the layer after it."""
+        pair = activated(self.layers, norm, x)
+        return (pair, norm + 2) if pair else (self.norm_at[norm], norm + 1)
 
     def _replayed(self, x: State, s: slice, memo: list[Memo], end: int) -> State:
         """The input of layer `end` for one slice, computed anew."""
         state = copied(x, s)
-        for layer, known in zip(self.layers[:end], memo[:end], strict=True):
+        for layer, known in steps(self.layers[:end], memo[:end], state):
             with working("replay", layer, state, None, s):
                 layer.replay(state, known)
         return state

@@ -84,10 +84,10 @@ class StreamedBranch:
                 below, c_below = self._replayed(x, s, memo, index)
                 if index + 1 == len(self.units):
                     c = unit.convolved(below) if held is None else held[s]
-                    grad = unit.masked(join(viewed(grad_y, s)), c, memo[index])
+                    grad = unit.pull_back_activated(join(viewed(grad_y, s)), c, memo[index], sums, _pixels(x))
                 else:
                     c, grad = unit.convolved(below), held[s]
-                unit.pull_back(grad, c, memo[index], sums, _pixels(x))
+                    unit.pull_back(grad, c, memo[index], sums, _pixels(x))
                 grad, found = unit.pull_back_convolution(grad, below, wanted)
                 accumulate(gradients, found)
                 if index:
@@ -114,9 +114,8 @@ class StreamedBranch:
             subtract(viewed(y, s), parted(output, x))
             if held is not None:
                 held[s] = c
-            grad = torch.ops.aten.threshold_backward(join(viewed(grad_y, s)), output, 0.0)
-            sums = sums + self.units[-1].gradient_sums(grad, c, memo[-1])
-            del output, c, grad
+            sums = sums + self.units[-1].activated_sums(join(viewed(grad_y, s)), output, c, memo[-1])
+            del output, c
         return sums
 
     def _replayed(self, x: State, s: slice, memo: Memo, end: int) -> tuple[Tensor, Any]:
@@ -125,7 +124,7 @@ class StreamedBranch:
         c: Any = None
         for unit, known in zip(self.units[:end], memo[:end], strict=True):
             c = unit.convolved(z)
-            z = unit.activate(c.clone(), known)
+            z = unit.activated(c, known)
         return z, c
 
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from bench.reversible.channelwise import add_scaled, scale_and_shift, weighted_sums
 from bench.reversible.convolution import compute_dtype
+from bench.reversible.fused import fused
 from bench.reversible.layer import Gradients, Wanted
 from bench.reversible.moments import Moments
 from bench.reversible.statistics import Statistics, counted, running_statistics
@@ -34,29 +35,63 @@ class StreamedUnit:
 
     def activate(self, c: Tensor, known: Statistics) -> Tensor:
         """Turn c into z, in place."""
+        if (kernels := fused(c)) is not None:
+            kernels.scale_and_shift(c, *self._normalising(known), slope=0.0, out=c)
+            return c
         return self._normalise(c, known).relu_()
 
-    def masked(self, grad_z: Tensor, c: Tensor, known: Statistics) -> Tensor:
-        """The gradient of y from that of z, as a new tensor."""
-        y = self._normalise(c.clone(), known)
-        return torch.ops.aten.threshold_backward.grad_input(grad_z, y, 0.0, grad_input=y)
+    def activated(self, c: Tensor, known: Statistics) -> Tensor:
+        """z of c, as a new tensor."""
+        if (kernels := fused(c)) is None:
+            return self.activate(c.clone(), known)
+        z = torch.empty_like(c)
+        kernels.scale_and_shift(c, *self._normalising(known), slope=0.0, out=z)
+        return z
 
     def gradient_sums(self, grad_y: Tensor, c: Tensor, known: Statistics) -> Tensor:
         """(sum g, sum g xn), shape (2, C) in float64: what `pull_back` needs to know of images other than its own."""
         return torch.stack(weighted_sums(grad_y, c, known.mean, known.inverse_deviation)).double()
 
+    def activated_sums(self, grad_z: Tensor, z: Tensor, c: Tensor, known: Statistics) -> Tensor:
+        """`gradient_sums` from the gradient of z."""
+        if (kernels := fused(grad_z, c)) is None:
+            return self.gradient_sums(torch.ops.aten.threshold_backward(grad_z, z, 0.0), c, known)
+        gate = self._normalising(known)
+        sums: Tensor = kernels.input_sums(grad_z, c, known.mean, known.inverse_deviation, gate, slope=0.0)
+        return sums
+
     def pull_back(self, grad: Tensor, c: Tensor, known: Statistics, sums: Tensor, count: int) -> Tensor:
         """Turn the gradient of y of some images into that of c, in place; `sums` over all images, `count` pixels."""
-        # gc = w r (g - mean(g) - xn mean(g xn)) with xn = (c - mean) r, as g A + c B + C; see InvertibleBatchNorm2d.
+        of_g, of_c, constant = self._pulling(known, sums, count)
+        if (kernels := fused(grad, c)) is not None:
+            kernels.pull_back_input(grad, c, of_g, of_c, constant, (of_g, constant), slope=1.0, out=grad)
+            return grad
+        scale_and_shift(grad, of_g, constant)
+        if known.of_batch:
+            add_scaled(grad, c, of_c)
+        return grad
+
+    def pull_back_activated(self, grad_z: Tensor, c: Tensor, known: Statistics, sums: Tensor, count: int) -> Tensor:
+        """The gradient of c of some images from that of z, as a new tensor."""
+        if (kernels := fused(grad_z, c)) is None:
+            y = self._normalise(c.clone(), known)
+            grad_y = torch.ops.aten.threshold_backward.grad_input(grad_z, y, 0.0, grad_input=y)
+            return self.pull_back(grad_y, c, known, sums, count)
+        grad = torch.empty_like(c)
+        kernels.pull_back_input(
+            grad_z, c, *self._pulling(known, sums, count), self._normalising(known), slope=0.0, out=grad
+        )
+        return grad
+
+    def _pulling(self, known: Statistics, sums: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+        """(A, B, C), (channels,) each, of the gradient g A + c B + C of c, where g is that of y."""
+        # gc = w r (g - mean(g) - xn mean(g xn)) with xn = (c - mean) r; see InvertibleBatchNorm2d.
         a = self.norm.weight.detach() * known.inverse_deviation
         if not known.of_batch:
-            scale_and_shift(grad, a, torch.zeros_like(a))
-            return grad
+            return a, torch.zeros_like(a), torch.zeros_like(a)
         mean_g, mean_gx = (sums / count).to(a.dtype)
         b = -a * known.inverse_deviation * mean_gx
-        scale_and_shift(grad, a, -a * mean_g - b * known.mean)
-        add_scaled(grad, c, b)
-        return grad
+        return a, b, -a * mean_g - b * known.mean
 
     def pull_back_convolution(self, grad_c: Tensor, x: Tensor, wanted: Wanted) -> tuple[Tensor, Gradients]:
         """(gradient of x, gradient of the kernel if it is wanted) for some images."""
@@ -83,6 +118,10 @@ class StreamedUnit:
         return {parameter: gradient for parameter, gradient in found.items() if wanted(parameter)}
 
     def _normalise(self, c: Tensor, known: Statistics) -> Tensor:
-        factor = self.norm.weight.detach() * known.inverse_deviation
-        scale_and_shift(c, factor, self.norm.bias.detach() - known.mean * factor)
+        scale_and_shift(c, *self._normalising(known))
         return c
+
+    def _normalising(self, known: Statistics) -> tuple[Tensor, Tensor]:
+        """Factor and shift that make y of c, (channels,) each."""
+        factor = self.norm.weight.detach() * known.inverse_deviation
+        return factor, self.norm.bias.detach() - known.mean * factor

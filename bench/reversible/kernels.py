@@ -1,0 +1,122 @@
+"""Triton kernels of the passes over an activation: each reads what it needs once, and writes what it makes once.
+
+All work on tiles of some pixels by some channels, in either memory format: where a pixel's channels lie side by side a
+tile has many of them, else one. What differs from channel to channel is given as vectors (C,). Sums are taken in two
+stages, first of a tile, then of all tiles in float64, in an order that is always the same. Products are added by `fma`,
+so that a value has the same bits whichever kernel computes it. How the kernels are launched: `launch.py`.
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def _tile(channels, area, pixels, PIXELS: tl.constexpr, CHANNELS: tl.constexpr):
+    """Of this program's tile: image, pixel in it, channel, which channels there are, which values there are."""
+    at = tl.program_id(0) * PIXELS + tl.arange(0, PIXELS)[:, None]
+    channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)[None, :]
+    known = channel < channels
+    return (at // area).to(tl.int64), at % area, channel, known, (at < pixels) & known
+
+
+@triton.jit
+def _places(x, strides, image, pixel, channel):
+    """Where in memory the tile's values of `x` are; `strides` of image, channel and pixel."""
+    return x + image * strides[0] + channel * strides[1] + pixel * strides[2]
+
+
+@triton.jit
+def _row(channels, CHANNELS: tl.constexpr):
+    """Where this program writes what it found of its channels, in (tiles, C), and which of them there are."""
+    channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
+    return tl.program_id(0).to(tl.int64) * channels + channel, channel < channels
+
+
+@triton.jit
+def _leaky(x, gate, SLOPE: tl.constexpr):
+    """x where `gate` is above 0, else SLOPE x."""
+    low = tl.zeros_like(x) if SLOPE == 0 else x * SLOPE  # 0 of infinite values too
+    return tl.where(gate <= 0, low, x)
+
+
+@triton.jit
+def _before(g, u, factor, shift, SLOPE: tl.constexpr, INVERSE: tl.constexpr):
+    """(gradient, value) before an activation, from the gradient after it.
+
+    With INVERSE, which is 1 / SLOPE, `u` is the activation's output; at 0 it is batch norm's input, which is the value
+    returned, and u factor + shift is what the activation was given.
+    """
+    if INVERSE == 0:
+        value = u
+        gradient = _leaky(g, tl.fma(u, factor, shift), SLOPE)
+    else:
+        value = _leaky(u, u, INVERSE)
+        gradient = _leaky(g, u, SLOPE)
+    return gradient, value
+
+
+@triton.jit
+def scale_and_shift(
+    x, x_strides, out, out_strides, factor, shift,
+    channels, area, pixels, SLOPE: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
+):  # fmt: skip
+    """out <- y where y = x factor + shift is above 0, else SLOPE y."""
+    image, pixel, channel, known, there = _tile(channels, area, pixels, PIXELS, CHANNELS)
+    value = tl.load(_places(x, x_strides, image, pixel, channel), there, 0.0)
+    y = tl.fma(value, tl.load(factor + channel, known, 0.0), tl.load(shift + channel, known, 0.0))
+    tl.store(_places(out, out_strides, image, pixel, channel), _leaky(y, y, SLOPE), there)
+
+
+@triton.jit
+def gradient_sums(
+    g, g_strides, u, u_strides, sums, mean, deviation, factor, shift,
+    channels, area, pixels,
+    SLOPE: tl.constexpr, INVERSE: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
+):  # fmt: skip
+    """sums (2, tiles, C) <- each tile's sum of g and of g (v - mean) deviation; g, v, factor, shift as in `_before`."""
+    image, pixel, channel, known, there = _tile(channels, area, pixels, PIXELS, CHANNELS)
+    gradient = tl.load(_places(g, g_strides, image, pixel, channel), there, 0.0)
+    value = tl.load(_places(u, u_strides, image, pixel, channel), there, 0.0)
+    of_channel = tl.load(factor + channel, known, 0.0), tl.load(shift + channel, known, 0.0)
+    gradient, value = _before(gradient, value, of_channel[0], of_channel[1], SLOPE, INVERSE)
+    xn = (value - tl.load(mean + channel, known, 0.0)) * tl.load(deviation + channel, known, 0.0)
+    row, inside = _row(channels, CHANNELS)
+    tl.store(sums + row, tl.sum(gradient, axis=0).to(tl.float64), inside)
+    row += tl.num_programs(0).to(tl.int64) * channels
+    tl.store(sums + row, tl.sum(gradient * xn, axis=0).to(tl.float64), inside)
+
+
+@triton.jit
+def pull_back(
+    g, g_strides, u, u_strides, out, out_strides, of_g, of_v, constant, factor, shift,
+    channels, area, pixels,
+    SLOPE: tl.constexpr, INVERSE: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
+):  # fmt: skip
+    """out <- g of_g + v of_v + constant; g, v as in `_before`. With INVERSE also u <- v factor + shift."""
+    image, pixel, channel, known, there = _tile(channels, area, pixels, PIXELS, CHANNELS)
+    gradient = tl.load(_places(g, g_strides, image, pixel, channel), there, 0.0)
+    place = _places(u, u_strides, image, pixel, channel)
+    scale, offset = tl.load(factor + channel, known, 0.0), tl.load(shift + channel, known, 0.0)
+    gradient, value = _before(gradient, tl.load(place, there, 0.0), scale, offset, SLOPE, INVERSE)
+    pulled = tl.fma(value, tl.load(of_v + channel, known, 0.0), tl.load(constant + channel, known, 0.0))
+    pulled = tl.fma(gradient, tl.load(of_g + channel, known, 0.0), pulled)
+    tl.store(_places(out, out_strides, image, pixel, channel), pulled, there)
+    if INVERSE != 0:
+        tl.store(place, tl.fma(value, scale, offset), there)
+
+
+@triton.jit
+def moments(
+    x, x_strides, found, channels, area, pixels, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
+):  # fmt: skip
+    """found (2, tiles, C) <- each tile's mean, and its sum of squared deviations from that mean."""
+    image, pixel, channel, _, there = _tile(channels, area, pixels, PIXELS, CHANNELS)
+    value = tl.load(_places(x, x_strides, image, pixel, channel), there, 0.0)
+    count = tl.minimum(pixels - tl.program_id(0) * PIXELS, PIXELS).to(tl.float64)
+    about = tl.sum(value, axis=0) / count.to(value.dtype)
+    deviation = tl.where(there, value - about[None, :], 0.0)
+    rest = tl.sum(deviation, axis=0).to(tl.float64)  # what rounding left in `about`
+    row, inside = _row(channels, CHANNELS)
+    tl.store(found + row, about.to(tl.float64) + rest / count, inside)
+    row += tl.num_programs(0).to(tl.int64) * channels
+    tl.store(found + row, tl.sum(deviation * deviation, axis=0).to(tl.float64) - rest * rest / count, inside)

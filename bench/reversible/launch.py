@@ -1,0 +1,106 @@
+"""The kernels of `kernels.py` as functions of activations: tiles, strides, and the sums over tiles.
+
+Activations are (N, C, H, W) in float32 or float64, all of one type; vectors are (C,). `slope` is that of the leaky ReLU
+after batch norm: 1 where there is none, 0 for a ReLU.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench.reversible import kernels
+
+TILE = 2048  # values
+TILE_CHANNELS = 128  # at most
+
+
+def scale_and_shift(x: Tensor, factor: Tensor, shift: Tensor, slope: float, out: Tensor) -> None:
+    """out <- leaky(x factor + shift); `out` may be `x`."""
+    _launch(kernels.scale_and_shift, x, [x, out], [factor, shift], SLOPE=slope)
+
+
+def output_sums(g: Tensor, y: Tensor, mean: Tensor, factor: Tensor, slope: float) -> Tensor:
+    """(sum g', sum g' (y' - mean) factor), (2, C) in float64: y', g' the input of a leaky ReLU and its gradient, from
+    its output y and gradient g.
+    """
+    return _gradient_sums(g, y, [mean, factor, mean, factor], SLOPE=slope, INVERSE=1 / slope)
+
+
+def input_sums(g: Tensor, x: Tensor, mean: Tensor, factor: Tensor, gate: tuple[Tensor, Tensor], slope: float) -> Tensor:
+    """(sum g', sum g' (x - mean) factor), (2, C) in float64: g' the gradient of y = x gate[0] + gate[1], from the
+    gradient g of leaky(y).
+    """
+    return _gradient_sums(g, x, [mean, factor, *gate], SLOPE=slope, INVERSE=0)
+
+
+def pull_back_output(
+    g: Tensor, y: Tensor, of_g: Tensor, of_y: Tensor, constant: Tensor, undo: tuple[Tensor, Tensor], slope: float
+) -> None:
+    """g, y <- g' of_g + y' of_y + constant, y' undo[0] + undo[1], in place; y', g' as in `output_sums`."""
+    _launch(kernels.pull_back, y, [g, y, g], [of_g, of_y, constant, *undo], SLOPE=slope, INVERSE=1 / slope)
+
+
+def pull_back_input(
+    g: Tensor,
+    x: Tensor,
+    of_g: Tensor,
+    of_x: Tensor,
+    constant: Tensor,
+    gate: tuple[Tensor, Tensor],
+    slope: float,
+    out: Tensor,
+) -> None:
+    """out <- g' of_g + x of_x + constant; g' as in `input_sums`, `out` may be `g`."""
+    _launch(kernels.pull_back, x, [g, x, out], [of_g, of_x, constant, *gate], SLOPE=slope, INVERSE=0)
+
+
+def moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """(mean, sum of squared deviations from it), (C,) each, in float64: the rule of `Moments`, of tiles."""
+    channels, pixels = x.shape[1], x.numel() // x.shape[1]
+    size, _ = _tile_shape(x)
+    means, squares = found = torch.empty(2, -(-pixels // size), channels, dtype=torch.float64, device=x.device)
+    _launch(kernels.moments, x, [x], [], found)
+    counts = torch.full((len(means), 1), float(size), dtype=torch.float64, device=x.device)
+    counts[-1] -= len(means) * size - pixels
+    mean = (counts * means).sum(0) / pixels
+    return mean, squares.sum(0) + (counts * (means - mean).square()).sum(0)
+
+
+def _gradient_sums(g: Tensor, u: Tensor, vectors: list[Tensor], **constants: float) -> Tensor:
+    size, _ = _tile_shape(u)
+    tiles = -(-u.numel() // u.shape[1] // size)
+    sums = torch.empty(2, tiles, u.shape[1], dtype=torch.float64, device=u.device)
+    _launch(kernels.gradient_sums, u, [g, u], vectors, sums, **constants)
+    return sums.sum(1)
+
+
+def _launch(
+    kernel: Any, like: Tensor, activations: list[Tensor], vectors: list[Tensor], *sums: Tensor, **constants: float
+) -> None:
+    """Run `kernel` on the tiles of `activations`, which have the shape of `like`."""
+    images, channels, height, width = like.shape
+    pixels = images * height * width
+    size, wide = _tile_shape(like)
+    arguments = [argument for x in activations for argument in (x, _strides(x))]
+    spread = [vector.to(like.dtype).contiguous() for vector in vectors]
+    with torch.cuda.device_of(like):
+        kernel[(-(-pixels // size), -(-channels // wide))](
+            *arguments, *sums, *spread, channels, height * width, pixels, **constants, PIXELS=size, CHANNELS=wide
+        )
+
+
+def _tile_shape(x: Tensor) -> tuple[int, int]:
+    """(pixels, channels) of a tile, powers of 2: many channels only where they lie side by side."""
+    wide = min(1 << (x.shape[1] - 1).bit_length(), TILE_CHANNELS) if _strides(x)[1] == 1 else 1
+    return max(1, TILE // wide), wide
+
+
+def _strides(x: Tensor) -> tuple[int, int, int]:
+    """Of image, channel and pixel, of an activation whose rows follow each other without a gap (`is_even`)."""
+    return x.stride(0), x.stride(1), x.stride(3) if x.shape[3] > 1 else x.stride(2)
+
+
+def is_even(x: Tensor) -> bool:
+    """Whether a pixel of `x` is always as far from the next, from row to row as well."""
+    return x.shape[2] == 1 or x.shape[3] == 1 or x.stride(2) == x.shape[3] * x.stride(3)
