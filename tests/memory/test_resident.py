@@ -21,4 +21,4 @@ def test_the_slopes_agree_within_15_percent(capsys):
 def test_a_slope_needs_two_batch_sizes(capsys):
     words = ["resident", "--config", CONFIG, "--architecture", "hybrid", "--batch-sizes", "3", "3"]
     assert main(words) == 2
-    assert "not 3 and 3" in capsys.readouterr().err
+    assert "--batch-sizes are both 3; a slope needs two that differ" in capsys.readouterr().err
