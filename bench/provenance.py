@@ -4,6 +4,8 @@ import ast
 import hashlib
 import platform
 import subprocess
+import sys
+from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -47,6 +49,17 @@ def hardware(device: "torch.device") -> dict[str, Any]:
         "gpu": gpu,
         "driver": output_of("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader") if cuda else None,
         "passes": description(device),
+    }
+
+
+def origin(device: "torch.device") -> dict[str, Any]:
+    """What every record says of where it comes from: hardware, versions, commit, command and date."""
+    return {
+        "hardware": hardware(device),
+        "versions": versions(),
+        "git": git(),
+        "command": ["python", "-m", "bench", *sys.argv[1:]],
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 

@@ -15,19 +15,9 @@ import yaml
 from bench.__main__ import STEPS, main, parse
 from bench.arguments import ONE_FILE
 from bench.records import write_record
+from tests import tiny_run
 
 ROOT = Path(__file__).parents[1]
-TINY = {
-    "scale": "tiny",
-    "data": {"name": "digits", "train_images": 60, "test_images": 50, "image_size": 9},
-    "budget": 6000,
-    "architectures": {"resnet18": {"reconstructions": ["ideal"], "depths": [1, 1], "initial_channels": 4}},
-    "seeds": [1],
-    "training": {"epochs": 1, "batch_size": 20, "peak_learning_rate": 0.1},
-    "memory": {"batch_sizes": [2, 4]},
-    "steps": {"batch_size": 4},
-    "threads": 1,
-}
 CONFIG = "--config tiny.yaml"
 NETWORK = f"{CONFIG} --architecture resnet18"
 # Right words of every step but its output; each is then given something wrong besides, and the last of two counts.
@@ -107,7 +97,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder, whose name has spaces and letters beyond ASCII, with things to stumble over."""
     folder = tmp_path / "Ergebnisse größer 結果"
     folder.mkdir()
-    (folder / "tiny.yaml").write_text(yaml.safe_dump(TINY))
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(tiny_run.CONFIG))
     (folder / "a file").write_text("{")
     for name in ("a folder", "empty"):
         (folder / name).mkdir()

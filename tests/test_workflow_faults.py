@@ -16,20 +16,17 @@ import yaml
 
 from bench.__main__ import main
 from bench.records import read_record
+from tests import tiny_run
 
 ROOT = Path(__file__).parent.parent
 PATIENCE_S = 600  # on a machine that others keep busy, a start may take minutes
 # Two runs of a second each.
 CONFIG = {
+    **tiny_run.CONFIG,
     "scale": "smoke",
-    "data": {"name": "digits", "train_images": 64, "test_images": 50, "image_size": 9},
-    "budget": 6000,
-    "architectures": {"resnet18": {"reconstructions": ["ideal"], "depths": [1, 1], "initial_channels": 4}},
+    "data": {**tiny_run.CONFIG["data"], "train_images": 64},
     "seeds": [1, 2],
     "training": {"epochs": 20, "batch_size": 8, "peak_learning_rate": 0.1},
-    "memory": {"batch_sizes": [2, 4]},
-    "steps": {"batch_size": 4},
-    "threads": 1,
 }
 
 

@@ -1,8 +1,6 @@
 """`python -m bench kernels`: the fused passes over activations against plain torch's, on a GPU."""
 
 import argparse
-import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 SCHEMA = 1
@@ -40,11 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
             "schema": SCHEMA,
             "settings": {"rounds": arguments.rounds, "kernels": description(device)},
             "rows": found,
-            "hardware": provenance.hardware(device),
-            "versions": provenance.versions(),
-            "git": provenance.git(),
-            "command": ["python", "-m", "bench", *sys.argv[1:]],
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            **provenance.origin(device),
         }
     write_record(arguments.output, record)
     for row in found:

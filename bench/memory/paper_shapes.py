@@ -31,8 +31,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure each network and write the record of all."""
     # Here, so that `--help` need not wait for torch.
-    from datetime import UTC, datetime
-
     import torch
 
     from bench import provenance
@@ -60,11 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
         "kind": "paper-shapes",
         "schema": SCHEMA,
         "networks": networks,
-        "hardware": provenance.hardware(device),
-        "versions": provenance.versions(),
-        "git": provenance.git(),
+        **provenance.origin(device),
         "digest": {"code": provenance.code_digest("memory")},
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     write_record(arguments.output, result)
     return 0

@@ -1,7 +1,5 @@
 """What memory and step records have in common: the network as it was built, and where the numbers come from."""
 
-import sys
-from datetime import UTC, datetime
 from typing import Any
 
 import torch
@@ -35,10 +33,6 @@ def shape_settings(config: dict[str, Any], architecture: str, shape: Shape) -> d
 def origin(config: dict[str, Any], kind: str, key: str, device: torch.device) -> dict[str, Any]:
     """Hardware, versions, commit, digests, command and date; `key` is the plan's key of the record."""
     return {
-        "hardware": provenance.hardware(device),
-        "versions": provenance.versions(),
-        "git": provenance.git(),
+        **provenance.origin(device),
         "digest": {"configuration": digest_of(config), "code": provenance.code_digest(kind), "key": key},
-        "command": ["python", "-m", "bench", *sys.argv[1:]],
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }

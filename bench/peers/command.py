@@ -2,8 +2,6 @@
 
 import argparse
 import dataclasses
-import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 SCHEMA = 1
@@ -56,11 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
             "rounding": rounding(shape, device),
             "rows": compare(shape, arguments.rounds, device),
             "allocator": allocator,
-            "hardware": provenance.hardware(device),
-            "versions": provenance.versions(),
-            "git": provenance.git(),
-            "command": ["python", "-m", "bench", *sys.argv[1:]],
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            **provenance.origin(device),
         }
     write_record(arguments.output, record)
     table = markdown(record)
