@@ -12,7 +12,7 @@ GLOSSARY = {
     "process in Table 2; what the allocator handed out on CUDA.",
     "Forward-equivalents": "Operations of a training step in forward passes: 3 where nothing is recomputed.",
     "Step time": "Measured time of a training step relative to the same network in ideal mode (a baseline: to "
-    "ResNet-18), median and range of paired rounds.",
+    "ResNet-18), median and its 95 % bootstrap interval over paired rounds.",
     "Accuracy": "Final test accuracy in percent: mean ± half of the 95 % t-interval over n runs that came to their "
     "end.",
     "Gap to ideal": "Accuracy of this reconstruction minus that of ideal, paired by seed, in percentage points.",
