@@ -2,22 +2,13 @@
 
 import argparse
 import contextlib
-import errno
 import importlib
 import os
 import sys
 
 from bench.arguments import check, check_names
-from bench.errors import InputError
+from bench.errors import told
 from bench.quick_torch import import_torch
-
-# Errors of a disk that is full or not to be written to, of files too large for it, and of paths that are not what they
-# are taken for.
-OF_THE_MACHINE = {
-    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
-    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
-}
-REMEDY = "free some space or choose a place that can be read and written, and start again: finished work is kept"
 
 # step -> (module with `configure(parser)` and `run(arguments) -> int`, what the step does)
 STEPS = {
@@ -56,17 +47,13 @@ def main(arguments: list[str] | None = None) -> int:
             import_torch(optimizers=parsed.step not in WITHOUT_OPTIMIZER)
         check_names(parsed)
         return importlib.import_module(STEPS[parsed.step][0]).run(parsed)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
     except BrokenPipeError:
         return 1  # whoever read what is printed has seen enough of it
     except Exception as error:
-        # A fault of the program shows its traceback; a disk that cannot be written is the machine's.
-        fault = of_the_machine(error)
-        if fault is None:
+        sentence = told(error)
+        if sentence is None:
             raise
-        print(f"error: {fault.filename or 'a file'} cannot be used ({fault.strerror}); {REMEDY}.", file=sys.stderr)
+        print(f"error: {sentence}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("error: interrupted; what is finished is kept, and the next start goes on from there.", file=sys.stderr)
@@ -83,13 +70,6 @@ def parse(words: list[str]) -> argparse.Namespace:
         if name in words[:1]:
             importlib.import_module(module).configure(subparser)
     return parser.parse_args(words)
-
-
-def of_the_machine(error: BaseException | None) -> OSError | None:
-    """The machine's error that `error` is, or that torch handled when it raised one of its own: its file broke off."""
-    if isinstance(error, RuntimeError):
-        error = error.__context__
-    return error if isinstance(error, OSError) and error.errno in OF_THE_MACHINE else None
 
 
 def leave(code: int) -> None:

@@ -1,5 +1,9 @@
-"""Records: one JSON file a run, written whole or not at all, and read back with its faults named."""
+"""Records: one JSON file a run, written whole or not at all, and read back with its faults named.
 
+A record ends with a checksum of all before it, so that one which was edited is not taken for what a run measured.
+"""
+
+import hashlib
 import json
 import os
 import tempfile
@@ -7,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import InputError
+
+CHECKSUM = "checksum"
 
 
 def write_text(path: Path, text: str) -> None:
@@ -26,12 +32,22 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_record(path: Path, record: dict[str, Any]) -> None:
-    """Write one record as JSON. Numbers that are not finite are refused: they are not JSON."""
-    write_text(path, json.dumps(record, indent=2, allow_nan=False) + "\n")
+    """Write one record as JSON, its checksum added. Numbers that are not finite are refused: they are not JSON."""
+    whole = {**record, CHECKSUM: checksum(record)}
+    write_text(path, json.dumps(whole, indent=2, allow_nan=False) + "\n")
+
+
+def checksum(record: dict[str, Any]) -> str:
+    """SHA-256 of the record's content, whatever its spaces and line ends."""
+    return hashlib.sha256(json.dumps(record).encode()).hexdigest()
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """Read one record; a missing or broken one raises `InputError` with the file's name and the fault."""
+    """Read one record, without its checksum.
+
+    A missing, broken or edited one raises `InputError` with the file's name and the fault; one without a checksum, as
+    they were written before there was any, is taken as it is.
+    """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -40,6 +56,8 @@ def read_record(path: Path) -> dict[str, Any]:
         raise InputError(f"The record {path} is not valid JSON ({error}); delete it and run it again.") from error
     if not isinstance(record, dict) or "kind" not in record:
         raise InputError(f"The record {path} has no field 'kind'; delete it and run it again.")
+    if CHECKSUM in record and record.pop(CHECKSUM) != checksum(record):
+        raise InputError(f"The record {path} was edited after it was written; delete it and run it again.")
     return record
 
 
@@ -47,3 +65,11 @@ def recorded_digest(record: dict[str, Any], part: str) -> str | None:
     """What `record` says of its `part`, "configuration", "code" or "key"; None where it says nothing."""
     digest = record.get("digest")
     return digest.get(part) if isinstance(digest, dict) else None
+
+
+def key_of(path: Path) -> str | None:
+    """The key of the record at `path`; None where there is no whole one."""
+    try:
+        return recorded_digest(read_record(path), "key")
+    except InputError:
+        return None

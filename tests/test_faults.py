@@ -1,5 +1,6 @@
 """Faults made to happen: what is lost, what is said, and that the next start goes on."""
 
+import functools
 import json
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from bench.__main__ import main
 from bench.configuration import read
 from bench.errors import InputError
 from bench.jobs import planned_jobs
-from bench.records import read_record
+from bench.records import read_record, write_record
 from bench.reporting.record_schema import STATUSES
 from bench.training.checkpoint import Checkpoint
 from tests.refusals import as_others
@@ -59,6 +60,30 @@ def test_a_broken_or_foreign_record_is_one_sentence(
     place.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="not valid JSON"):
         read_record(place)
+
+
+def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
+    record = {"kind": "train", "ä": [0.1, 1e-300, 2**60, None, True], "by seed": {"1": {}, "é": "\u2028"}}
+    write_record(tmp_path / "record.json", record)
+    assert read_record(tmp_path / "record.json") == record
+
+
+@pytest.mark.parametrize("value", [0.99, "0.5", None, {}, 10**400])
+def test_an_edited_record_is_told_from_a_written_one(tiny: TinyRun, value: object) -> None:
+    (job, *_) = planned_jobs(read(tiny.config), tiny.place)
+    write_record(job.record, train_record(Run("resnet18", "ideal", "machine", 1), digest={"key": job.key}))
+    assert job.state == "done"
+    whole = json.loads(job.record.read_text())
+    for path in ("outcome.accuracy", "history", "digest.code", "an addition"):
+        edited = json.loads(json.dumps(whole))
+        *outer, last = path.split(".")
+        functools.reduce(dict.__getitem__, outer, edited)[last] = value
+        job.record.write_text(json.dumps(edited))
+        assert job.state == "broken"
+        with pytest.raises(InputError, match="edited after it was written; delete it and run it again"):
+            read_record(job.record)
+    job.record.write_text(json.dumps(whole))  # its lines are no content
+    assert job.state == "done"
 
 
 def test_a_record_is_shown_with_its_units(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

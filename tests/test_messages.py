@@ -79,6 +79,7 @@ WRONG = [
     ("search", "--validation-images 0", "--validation-images is 0"),
     ("search", "--seeds 1 -1", "--seeds is -1"),
     ("search", "--try epochs", "--try epochs is not KEY=V1,V2"),
+    ("search", "--try epochs=[", "--try epochs=[ has a value that is not valid YAML"),
     ("search", "--try epoch=1", "--try epoch is no setting"),
     ("paper-shapes", "--batch-sizes 64 64", "a slope needs two that differ"),
     ("resident", "--batch-sizes 0 4", "--batch-sizes is 0"),

@@ -32,7 +32,8 @@ def load(data: dict[str, Any], in_channels: int = 3, classes: int | None = None)
     if data.get("validation_images"):
         originals = hold_out(originals, data["validation_images"])
     train = balanced_subset(originals.train_labels, data.get("train_images"), count, "data.train_images")
-    test = balanced_subset(originals.test_labels, data.get("test_images"), count, "data.test_images")
+    evaluated = "data.test_images (of the images held out)" if data.get("validation_images") else "data.test_images"
+    test = balanced_subset(originals.test_labels, data.get("test_images"), count, evaluated)
     train_images = fit(take(originals.train, train), data["image_size"], in_channels)
     mean, std = channel_statistics(train_images)
     return Images(

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.errors import InputError
+from bench.errors import told
 
 
 class Measurement(NamedTuple):
@@ -39,6 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
     # Here, so that `--help` need not wait for torch.
     import torch
 
+    from bench.records import key_of
+
     wanted, kept, failed = measurements(arguments), arguments.output / "measured", []
     for each in wanted:
         if key_of(kept / each.place) == each.key:
@@ -46,8 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
             continue
         try:
             each.write(kept / each.place)
-        except Exception:
-            traceback.print_exc()
+        except Exception as error:
+            print(told(error) or traceback.format_exc(), file=sys.stderr)
             failed.append(str(each.place))
         # What one measurement leaves behind must not be counted in the next.
         gc.collect()
@@ -87,16 +89,6 @@ def measurements(arguments: argparse.Namespace) -> list[Measurement]:
         lambda output: steps_command.run(_with(arguments, output=output)),
     )
     return [*found, steps]
-
-
-def key_of(path: Path) -> str | None:
-    """The key of the record at `path`; None where there is no whole one."""
-    from bench.records import read_record, recorded_digest
-
-    try:
-        return recorded_digest(read_record(path), "key")
-    except InputError:
-        return None
 
 
 def _with(arguments: argparse.Namespace, **changes: object) -> argparse.Namespace:

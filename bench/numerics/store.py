@@ -7,7 +7,7 @@ from bench.configuration import Configuration
 from bench.errors import InputError
 from bench.numerics.points import Point
 from bench.plan import point_key
-from bench.records import read_record, write_record
+from bench.records import read_record, recorded_digest, write_record
 from bench.training.run_record import digest_of
 
 
@@ -23,8 +23,8 @@ class Store:
         try:
             record = read_record(path) if path.exists() else {}
         except InputError:
-            return None  # cut short by something that `write_record` does not do: it is made again
-        return record if record.get("digest", {}).get("key") == self._key(point) else None
+            return None  # broken or edited by something else than `write_record`: it is made again
+        return record if recorded_digest(record, "key") == self._key(point) else None
 
     def keep(self, point: Point, record: dict[str, Any]) -> dict[str, Any]:
         """Write the record, its digest added, and return it."""

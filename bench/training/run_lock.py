@@ -13,7 +13,7 @@ LOCK = ".lock"
 
 @contextlib.contextmanager
 def run_lock(folder: Path) -> Iterator[None]:
-    """Hold `folder` for writing; `InputError` when another process does.
+    """Hold `folder` for writing; `InputError` when another process does, or where there are no locks.
 
     The lock is a file's, not the folder's own, so that it also holds on network file systems. The file is removed at
     the end; one that a killed process left is locked by nobody and is taken over.
@@ -45,9 +45,16 @@ def locked(place: Path) -> int:
         except OSError as error:
             holder = os.read(descriptor, 20).decode(errors="replace")
             os.close(descriptor)
-            who = f"process {holder}" if holder.isdigit() else "another process"
-            raise InputError(f"The run in {place.parent} is being written by {who}; wait for it or end it.") from error
+            raise InputError(_refused(place.parent, holder, error)) from error
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(descriptor), place.stat()):
                 return descriptor
         os.close(descriptor)  # its holder removed it in between: there may be another by now
+
+
+def _refused(folder: Path, holder: str, error: OSError) -> str:
+    """Why `folder` could not be locked, as a sentence; `holder` is what its lock says."""
+    if isinstance(error, BlockingIOError):
+        who = f"process {holder}" if holder.isdigit() else "another process"
+        return f"The run in {folder} is being written by {who}; wait for it or end it."
+    return f"The run's folder {folder} cannot be locked ({error.strerror}); choose one on a file system with locks."

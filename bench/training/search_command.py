@@ -90,15 +90,15 @@ def trained(
     config: dict[str, Any], arguments: argparse.Namespace, seed: int, folder: Path, lease: Any
 ) -> dict[str, Any]:
     """The record of one run, from its folder where it is of these settings and this code, else trained now."""
-    from bench.records import read_record
+    from bench.records import key_of, read_record
     from bench.training.run import TrainingRun
 
     run = TrainingRun(
         config, arguments.architecture, arguments.reconstruction, seed, folder, arguments.device, lease=lease
     )
     place = folder / "record.json"
-    if place.exists() and (record := read_record(place))["digest"]["key"] == run.digest["key"]:
-        return record
+    if key_of(place) == run.digest["key"]:
+        return read_record(place)
     return read_record(run.execute(resume=True))
 
 
@@ -107,7 +107,10 @@ def parsed(text: str) -> tuple[str, list[Any]]:
     key, equals, values = text.partition("=")
     if not (key and equals and values):
         raise InputError(f"--try {text} is not KEY=V1,V2,...; give values of one setting.")
-    return key.strip(), [yaml.safe_load(value) for value in values.split(",")]
+    try:
+        return key.strip(), [yaml.safe_load(value) for value in values.split(",")]
+    except yaml.YAMLError as error:
+        raise InputError(f"--try {text} has a value that is not valid YAML; give numbers or words.") from error
 
 
 def name_of(settings: dict[str, Any]) -> str:

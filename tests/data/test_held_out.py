@@ -31,3 +31,5 @@ def test_the_choice_is_the_same_whatever_else_is_limited():
 def test_more_than_there_are_is_named():
     with pytest.raises(InputError, match=r"data\.validation_images: 2000"):
         data.load({**DIGITS, "validation_images": 2000})
+    with pytest.raises(InputError, match=r"data\.test_images \(of the images held out\): 100"):
+        data.load({**DIGITS, "validation_images": 50, "test_images": 100})

@@ -1,5 +1,6 @@
 """`python -m bench memory` and `python -m bench steps` on the smoke scale: records, and bad input."""
 
+import errno
 from math import isnan
 from pathlib import Path
 
@@ -163,6 +164,16 @@ def test_a_measurement_that_fails_costs_no_other(tmp_path, capsys, fails_once):
     assert len(fails_once) == 3
     assert all((tmp_path / name).read_bytes() == content for name, content in before.items())
     assert read_record(tmp_path / "memory" / "layerwise-noisy.json")["outcome"] == {"status": "ok", "reason": None}
+
+
+def test_a_disk_that_is_full_is_told_without_a_traceback(tmp_path, capsys, monkeypatch):
+    def measured(model, *rest):
+        raise OSError(errno.ENOSPC, "No space left on device", "some.json")
+
+    monkeypatch.setattr(memory_command, "measured", measured)
+    assert command("measure", "layerwise", tmp_path) == 1
+    error = capsys.readouterr().err
+    assert "some.json cannot be used (No space left on device)" in error and "Traceback" not in error
 
 
 def test_a_kept_record_that_is_stale_or_broken_is_made_again(tmp_path, fails_once):

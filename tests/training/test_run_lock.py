@@ -1,5 +1,6 @@
 """One writer a run, over processes and kills."""
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -52,6 +53,15 @@ def test_it_leaves_nothing_behind(tmp_path):
     with pytest.raises(ZeroDivisionError), run_lock(tmp_path / "run"):
         raise ZeroDivisionError
     assert not (tmp_path / "run").exists()
+
+
+def test_a_file_system_without_locks_is_not_taken_for_a_writer(tmp_path, monkeypatch):
+    def flock(descriptor, operation):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with pytest.raises(InputError, match=r"cannot be locked \(No locks available\); choose one"), run_lock(tmp_path):
+        pass
 
 
 def contend(folder, inside, overlaps, wins):
