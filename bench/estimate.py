@@ -5,9 +5,10 @@ rate. Earlier records give the rate; without any, a rate that common hardware re
 and the answer is an order of magnitude.
 """
 
+import contextlib
 import functools
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ class Estimator:
         model, _ = network(self.configuration, architecture, reconstruction)
         size = self.configuration["data"]["image_size"]
         images = torch.zeros(2, self.configuration["in_channels"], size, size)
-        with _OperationCounter() as counter:
+        with _one_thread(), _OperationCounter() as counter:
             functional.cross_entropy(model(images), torch.zeros(2, dtype=torch.int64)).backward()
         return counter.operations / len(images)
 
@@ -127,6 +128,17 @@ class _OperationCounter(TorchDispatchMode):
         if count:
             self.operations += count(*args, **(kwargs or {}), out_val=result)
         return result
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """For two images a second thread is no help, and where the cores are busy it takes ten times as long."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _finished_runs(results: Path) -> Iterable[dict[str, Any]]:
