@@ -37,7 +37,8 @@ def announce(choice: Choice, configuration: Configuration) -> None:
 def summary(configuration: Configuration, jobs: Sequence[Job], estimator: "Estimator | None" = None) -> list[str]:
     """Two to four lines: the jobs by kind and state, and the time that is left, by `estimator` if there is one."""
     states = {job: job.state for job in jobs}
-    counts = [f"{sum(job.kind == kind for job in jobs)} {words}" for kind, words in KINDS.items()]
+    by_kind = Counter(job.kind for job in jobs)
+    counts = [f"{by_kind[kind]} {words}" for kind, words in KINDS.items() if by_kind[kind]]
     data = configuration["data"]
     lines = [f"plan:   {', '.join(counts)} on {data['name']}, images of {data['image_size']}x{data['image_size']}"]
     if configuration["claims"]:

@@ -1,26 +1,14 @@
 """Made-up records for the tests of the tables: a small factory of numbers that can be checked by hand."""
 
 import copy
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.plan import Run
 from bench.records import write_record
 from bench.reporting.build import Study
 
 KEY = "0123456789ab"
-
-
-@dataclass(frozen=True)
-class Run:
-    architecture: str
-    reconstruction: str
-    device: str
-    seed: int
-
-    @property
-    def name(self) -> str:
-        return f"{self.architecture}-{self.reconstruction}-{self.device}-seed{self.seed}"
 
 
 def origin(device: str = "CPU A (2 threads)") -> dict[str, Any]:

@@ -26,17 +26,6 @@ from tests.reversible.networks import (
 )
 
 
-@pytest.fixture
-def network():
-    torch.manual_seed(0)
-    return randomise(whole_network().double(), 0)
-
-
-@pytest.fixture
-def x():
-    return images(1, 4, 3, 8, 8)
-
-
 def test_autograd_grad_returns_what_backward_accumulates(network, x):
     parameters = list(network.parameters())
     grads = torch.autograd.grad(network(x).square().sum(), parameters)

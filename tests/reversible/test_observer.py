@@ -14,7 +14,6 @@ from tests.reversible.networks import (
     randomise,
     relative_error,
     unit,
-    whole_network,
 )
 
 
@@ -50,17 +49,6 @@ class Recorder:
 def _joined(parts):
     assert [images.start for images, _ in parts] == [0, *(images.stop for images, _ in parts[:-1])]
     return torch.cat([part for _, part in parts])
-
-
-@pytest.fixture
-def network():
-    torch.manual_seed(0)
-    return randomise(whole_network().double(), 0)
-
-
-@pytest.fixture
-def x():
-    return images(1, 4, 3, 8, 8)
 
 
 def layers_of(network):
