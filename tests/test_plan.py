@@ -22,14 +22,19 @@ def configuration() -> dict[str, Any]:
     return read(FOLDER / "quick.yaml")
 
 
-@pytest.mark.parametrize("scale", SCALES)
+TRAINED = [scale for scale in SCALES if scale != "floor"]  # which only measures, as its file says
+
+
+@pytest.mark.parametrize("scale", TRAINED)
 def test_every_architecture_and_reconstruction_of_a_scale_is_trained_and_measured(scale: str) -> None:
     configuration = read(FOLDER / f"{scale}.yaml")
     pairs = {(run.architecture, run.reconstruction) for run in planned_runs(configuration) if run.device == "machine"}
     measured = set(memory_targets(configuration))
     assert {architecture for architecture, _ in measured} == set(steps_targets(configuration))
     # The scale for an evening measures more than it trains, and leaves one out altogether: it says why.
-    assert pairs < measured if scale == "cpu" else pairs == measured
+    assert pairs <= measured
+    if scale != "cpu":
+        assert measured - pairs == ({("mixed-precision", "ideal")} if scale == "quick" else set())
     for name in ("revnet", "irevnet", "layerwise", "hybrid"):
         assert {(name, "ideal"), (name, "noisy")} <= pairs
     assert ("resnet18", "ideal") in pairs
@@ -37,7 +42,13 @@ def test_every_architecture_and_reconstruction_of_a_scale_is_trained_and_measure
         assert (name, "ideal") in measured
 
 
-@pytest.mark.parametrize("scale", SCALES)
+def test_a_scale_may_measure_and_train_nothing() -> None:
+    configuration = read(FOLDER / "floor.yaml")
+    assert not planned_runs(configuration)
+    assert ("hybrid", "noisy") in memory_targets(configuration) and "hybrid" in steps_targets(configuration)
+
+
+@pytest.mark.parametrize("scale", TRAINED)
 def test_names_of_runs_differ(scale: str) -> None:
     names = [run.name for run in planned_runs(read(FOLDER / f"{scale}.yaml"))]
     assert len(set(names)) == len(names) > 0
@@ -58,7 +69,9 @@ def test_seeds_of_a_device_come_before_those_of_an_architecture_and_of_the_scale
         runs = planned_runs(configuration)
         return [run.seed for run in runs if (run.architecture, run.device, run.reconstruction) == wanted]
 
-    assert {run.seed for run in planned_runs(configuration) if run.reconstruction == "exact"} == {1}  # `seeds_of`
+    hybrids = [run for run in planned_runs(configuration) if (run.architecture, run.device) == ("hybrid", "machine")]
+    assert [run.seed for run in hybrids if run.reconstruction == "exact"] == [1]  # `seeds_of`
+    assert [run.seed for run in hybrids if run.reconstruction == "noisy"] == configuration["seeds"]
     configuration["architectures"]["checkpointing"]["seeds"] = [7, 8]
     assert seeds("resnet18", "machine") == configuration["seeds"]
     assert seeds("checkpointing", "machine") == [7, 8]

@@ -31,7 +31,9 @@ def table2_frame(
         rows.append(
             dict(zip(GROUP, names, strict=True)) | {"label": label} | _row(group, include_stale, further_targets)
         )
-    return pd.DataFrame([*rows, _PUBLISHED])
+    # The columns are there, too, where a scale measures and trains nothing.
+    columns = [*GROUP, "label", *_row(runs.iloc[:0], include_stale, further_targets), *_PUBLISHED]
+    return pd.DataFrame([*rows, _PUBLISHED], columns=list(dict.fromkeys(columns)))
 
 
 def _row(runs: pd.DataFrame, include_stale: bool, further_targets: Sequence[float]) -> dict[str, Any]:

@@ -109,6 +109,6 @@ def study(runs: list[Run], **changes: Any) -> Study:
         "runs": runs,
         "pairs": pairs,
         "keys": {run.name: KEY for run in runs},
-        "device": runs[0].device,
+        "device": runs[0].device if runs else "machine",
     }
     return Study(**(values | changes))

@@ -38,6 +38,13 @@ def test_out_of_memory_is_a_row_that_says_so(tmp_path):
     assert (row["reason"], row["runs_out_of_memory"]) == ("over 500 MB", 1)
 
 
+def test_a_scale_that_trains_nothing_has_the_published_row_alone(tmp_path):
+    with_runs, table = table2(tmp_path), table2(tmp_path, runs=())
+    assert list(table.display[("Architecture", "")]) == ["hybrid"] and "0 training runs planned" in table.caption
+    assert list(table.frame.columns) == list(with_runs.frame.columns)
+    assert list(table.display[("Status", "")]) == ["not measured here"]
+
+
 def test_every_outcome_of_a_row_is_counted(tmp_path):
     write_train(tmp_path, MACHINE[0], outcome__status="below-target", outcome__accuracy=0.9, time_to_target_s=None)
     write_train(tmp_path, MACHINE[1], outcome__status="diverged", outcome__accuracy=None, time_to_target_s=None)
