@@ -39,9 +39,8 @@ test: .venv/checks
 
 coverage: .venv/checks
 	@$(BIN)/python -m coverage erase
-	@OMP_NUM_THREADS=1 $(BIN)/python -m coverage run -m pytest $(ARGS)
-	@$(BIN)/python -m coverage combine --quiet
-	@$(BIN)/python -m coverage report
+	@status=0; OMP_NUM_THREADS=1 $(BIN)/python -m coverage run -m pytest $(ARGS) || status=$$?; \
+	$(BIN)/python -m coverage combine --quiet && $(BIN)/python -m coverage report && exit $$status
 
 # Made anew when the pins change, so that nothing of an older list stays behind.
 .venv/ready: envs/requirements.txt
