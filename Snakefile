@@ -87,7 +87,7 @@ localrules:
 # The records are asked for by name: tables that lie there from elsewhere, as in a fresh clone, do not stand for them.
 rule all:
     input:
-        records=[job.record.as_posix() for job in jobs],
+        records=[*(job.record.as_posix() for job in jobs), "<results>/timeline.json"],
         tables=expand("<tables>/{table}.{suffix}", table=["table1", "table2"], suffix=["md", "csv", "tex"]),
         figures=expand("<tables>/figures/{file}", file=FIGURE_FILES if experiments else []),
         timelines=expand("<tables>/figures/{name}.{suffix}", name=timeline_names(settings), suffix=["png", "pdf"]),

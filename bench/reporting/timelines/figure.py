@@ -150,7 +150,7 @@ def _mark_phases(axes: Axes, moments: list[Moment]) -> None:
         if start:
             axes.axvline(start, color="black", lw=0.6, ls=":")
         if count > len(moments) / 8:
-            axes.text(start + count / 2, 0.995, phase, transform=axes.get_xaxis_transform(), ha="center", va="top")
+            axes.text(start, 0.995, f" {phase}", transform=axes.get_xaxis_transform(), ha="left", va="top")
         elif phase:  # the optimizer's moment is narrow
             axes.text(start, 0.995, f"{phase} ", transform=axes.get_xaxis_transform(), ha="right", va="top")
         start += count

@@ -84,7 +84,7 @@ def test_the_peaks_culprit_is_named_in_the_figure():
         "stretches": stretches,
     }
     axes = draw(timeline).axes[0]
-    texts = [text.get_text() for text in axes.texts]
+    texts = [text.get_text().strip() for text in axes.texts]
     assert "peak 9 MB: backward, blocks.0.conv1, add" in texts
     assert "backward" in texts
 
