@@ -27,8 +27,13 @@ FIELDS = {  # of a record, by its kind, that the table is made of
 }
 
 
-def claims_table(scale: str, results: Path, runs: pd.DataFrame, capped: str | None, label: str = "") -> Table:
-    """The table from the folder `results`, the frame of its training runs, and the capped device's name and label."""
+def claims_table(
+    scale: str, results: Path, runs: pd.DataFrame, device: str, capped: str | None, label: str = ""
+) -> Table:
+    """The table from the folder `results` and the frame of its training runs.
+
+    Accuracy is that of the runs on `device`, Table 1's; `capped` and `label` are the capped device's name and label.
+    """
     faults: list[str] = []
     shapes, shapes_status = _current(results / SHAPES_RECORD, "paper-shapes", "memory", faults)
     whole, whole_status = _current(results / WHOLE_BATCH_RECORD, "train", "train", faults)
@@ -40,7 +45,7 @@ def claims_table(scale: str, results: Path, runs: pd.DataFrame, capped: str | No
             pd.DataFrame(_whole_data_set(of_theory, whole)).assign(
                 status=whole_status, claim_record=WHOLE_BATCH_RECORD
             ),
-            pd.DataFrame(_training(scale, runs, capped, label)).assign(status=NOT_RUN),
+            pd.DataFrame(_training(scale, runs, device, capped, label)).assign(status=NOT_RUN),
         ],
         ignore_index=True,
     )
@@ -105,10 +110,10 @@ def _whole_data_set(of_theory: Mapping[str, Any], whole: dict[str, Any] | None) 
     return [_row("1", "all training images in one batch", "GB", expected, held, basis)]
 
 
-def _training(scale: str, runs: pd.DataFrame, capped: str | None, label: str) -> list[dict[str, Any]]:
+def _training(scale: str, runs: pd.DataFrame, device: str, capped: str | None, label: str) -> list[dict[str, Any]]:
     own = select(usable(runs), architecture=published.ARCHITECTURE, reconstruction=published.RECONSTRUCTION)
     small = select(own, device=capped or "")
-    large = own[own["device"] != capped]
+    large = select(own, device=device)
     data = ", ".join(own["data"].dropna().unique()) or "no data yet"
     on = f"{data}, scale {scale}"
     large, small = finished(large), finished(small)

@@ -37,4 +37,4 @@ def claims_of(config: dict[str, Any], results: Path) -> Table:
     study = command.study_of(config, results)
     runs = read_runs(results, study.runs, study.keys, study.time_limit_s)
     capped = next((device["name"] for device in config["devices"] if device.get("memory_cap_mb")), None)
-    return claims_table(config["scale"], results, runs, capped, study.labels.get(capped, ""))
+    return claims_table(config["scale"], results, runs, study.device, capped, study.labels.get(capped, ""))

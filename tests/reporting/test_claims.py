@@ -7,7 +7,8 @@ from bench.provenance import code_digest
 from bench.records import write_record
 from bench.reporting import claims
 from bench.reporting.formats import to_csv, to_latex, to_markdown
-from bench.reporting.records_frame import COLUMNS
+from bench.reporting.records_frame import COLUMNS, read_runs
+from tests.reporting.synthetic import Run, study, write_train
 
 THEORY = {"parameters": 5.0, "bytes_per_pixel": 384.0, "batch_bytes": 2e8, "step_bytes": 3e8, "weights_bytes": 20.0}
 
@@ -21,7 +22,9 @@ ORIGIN = {"git": {"commit": "0123456789", "dirty": False}, "date": "2026-01-02T0
 
 
 def table(results, capped=None, runs=None):
-    return claims.claims_table("tiny", results, pd.DataFrame(columns=list(COLUMNS)) if runs is None else runs, capped)
+    return claims.claims_table(
+        "tiny", results, pd.DataFrame(columns=list(COLUMNS)) if runs is None else runs, "machine", capped
+    )
 
 
 def value(frame: pd.DataFrame, claim: str, column: str):
@@ -66,6 +69,18 @@ def test_records_of_other_code_are_stale(tmp_path):
     shown = made.display.set_index([("Number", "")])[("Measured", "")]
     assert shown["hybrid: memory"] == shown["all training images in one batch"] == claims.STALE
     assert shown["training on 1 GB"] == claims.NOT_RUN
+
+
+def test_accuracy_is_of_the_first_device_and_no_other(tmp_path):
+    places = [("machine", 0.93), ("longer", 0.99), ("capped", 0.5), ("another-cap", 0.6)]
+    runs = [Run("hybrid", "noisy", device, 1) for device, _ in places]
+    for run, (_, accuracy) in zip(runs, places, strict=True):
+        write_train(tmp_path, run, outcome__accuracy=accuracy)
+    planned = study(runs)
+    made = table(tmp_path, "capped", read_runs(tmp_path, planned.runs, planned.keys, None))
+    assert value(made.frame, "proposed model: accuracy", "measured") == pytest.approx(93)
+    assert value(made.frame, "proposed model: accuracy", "records") == runs[0].name
+    assert value(made.frame, "training on 1 GB", "records") == runs[2].name
 
 
 def test_a_whole_batch_that_did_not_fit_has_no_number(tmp_path):
