@@ -94,7 +94,9 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> str:
     config = load(Path("config/smoke.yaml"))
     further = further_records(config, results)
     frame = read_runs(results, study(RUNS).runs, study(RUNS).keys)
-    return page(study(RUNS), results, tables / "figures", claims.claims_table("tiny", results, frame, None), further)
+    return page(
+        study(RUNS), results, tables / "figures", claims.claims_table("tiny", results, frame, "machine", None), further
+    )
 
 
 @pytest.fixture(scope="module")
