@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from bench.errors import InputError
 from bench.memory.training_step import make_optimizer, random_batch, training_step
+from bench.training.captured import EAGER_STEPS, CapturedStep, Step
 from bench.training.memory_format import place
 
 RESAMPLES = 9999  # of the percentile bootstrap
@@ -49,9 +50,10 @@ def time_steps(
     device = torch.device(device)
     images, labels = random_batch(batch_size, image_size, in_channels, classes, device, precision)
     optimizers = {name: make_optimizer(place(model, device, precision).train()) for name, model in networks.items()}
-    for name, model in networks.items():
-        for _ in range(WARM_UP):
-            training_step(model, optimizers[name], images, labels, precision)
+    steps = {name: _step(model, optimizers[name], precision, device) for name, model in networks.items()}
+    for name, step in steps.items():
+        for _ in range(WARM_UP + (EAGER_STEPS if device.type == "cuda" else 0)):
+            step(images, labels)
             optimizers[name].zero_grad(set_to_none=True)
     order, generator = list(networks), random.Random(seed)
     seconds: dict[str, list[float]] = {name: [] for name in networks}
@@ -60,11 +62,21 @@ def time_steps(
         generator.shuffle(order)
         for name in order:
             start = _now(device)
-            training_step(networks[name], optimizers[name], images, labels, precision)
+            steps[name](images, labels)
             seconds[name].append(_now(device) - start)
             # Gradients of a network that waits would be in the way of the others.
             optimizers[name].zero_grad(set_to_none=True)
     return seconds
+
+
+def _step(model: nn.Module, optimizer: torch.optim.Optimizer, precision: str, device: torch.device) -> Step:
+    """One training step of `model`; on CUDA, as in training, launched as a graph where it can be."""
+
+    def step(images: Tensor, labels: Tensor) -> Tensor:
+        training_step(model, optimizer, images, labels, precision)
+        return labels
+
+    return CapturedStep(step) if device.type == "cuda" else step
 
 
 def _now(device: torch.device) -> float:

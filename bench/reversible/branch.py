@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from bench.reversible.chain import InvertibleChain, flat
 from bench.reversible.layer import Gradients, InvertibleLayer, Memo, State, Subtract, Wanted, join, parted
-from bench.reversible.random_state import random_state, replaying
+from bench.reversible.random_state import capturing, random_state, replaying
 from bench.reversible.recorded import pull_back, record, run_again
 from bench.reversible.sliced_branch import SlicedBranch, sliceable
 from bench.reversible.slices import add_to
@@ -59,18 +59,23 @@ class OrdinaryBranch:
     buffers, recomputations = None, 1.0
 
     def __init__(self, module: nn.Module) -> None:
-        self.module = module
+        self.module, self.drew = module, False
 
     def differentiable(self, x: State) -> State:
         return parted(self.module(join(x)), x)
 
     def trace(self, x: State) -> tuple[State, Tensor | None]:
         device = x[0].device
-        before = random_state(device)
+        recorded = capturing(device)
+        if recorded and self.drew:
+            raise RuntimeError("F or G of a reversible block draws random numbers, which a CUDA graph cannot draw again.")
+        before = None if recorded else random_state(device)
         with torch.no_grad():
             y = self.module(join(x))
-        drew = not torch.equal(before, random_state(device))
-        return parted(y, x), before if drew else None
+        if before is None:
+            return parted(y, x), None
+        self.drew = not torch.equal(before, random_state(device))
+        return parted(y, x), before if self.drew else None
 
     def retrace(
         self, x: State, y: State, grad_y: State, grad_x: State, memo: Tensor | None, wanted: Wanted, subtract: Subtract

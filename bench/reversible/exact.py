@@ -71,7 +71,7 @@ class Witnessed(InvertibleLayer):
 
     def trace(self, state: State) -> Witness:
         sums, stored = checksum(state), [part.clone() for part in state] if self.store else None
-        overflows = self.grid.overflows
+        overflows = self.grid.counted()
         with self._on_grid(), working("forward", self.layer, state):
             return Witness(self.layer.trace(state), sums, overflows, stored)
 

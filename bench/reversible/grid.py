@@ -110,7 +110,11 @@ class Grid(Addition):
         differs = (
             (found != wanted).any() & finite(state) & torch.as_tensor(self.overflows == overflows).to(found.device)
         )
-        self._differences[name] = self._differences.get(name, differs) | differs
+        self._differences[name] = self._differences.get(name, differs).logical_or_(differs)
+
+    def counted(self) -> int | Tensor:
+        """The overflows so far, as they stay whatever is counted later."""
+        return self.overflows.clone() if isinstance(self.overflows, Tensor) else self.overflows
 
     def check(self) -> None:
         """Raise `InexactReconstruction` if `compare` found a difference; waits for the device."""
@@ -125,7 +129,11 @@ class Grid(Addition):
     def _count(self, y: Tensor) -> None:
         limit = self.limit(y)
         if y.device.type != "cpu":
-            self.overflows = self.overflows + (y.abs() >= limit).sum()
+            # In place from its first value on: a CUDA graph goes on counting where it counted when it was recorded.
+            if not isinstance(self.overflows, Tensor):
+                with torch.inference_mode(False):
+                    self.overflows = torch.full((), self.overflows, device=y.device)
+            self.overflows += (y.abs() >= limit).sum()
             return
         low, high = torch.aminmax(y)
         if not max(-low.item(), high.item()) < limit:

@@ -11,6 +11,11 @@ def random_state(device: torch.device) -> torch.Tensor:
     return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
 
 
+def capturing(device: torch.device) -> bool:
+    """Whether a CUDA graph is being recorded, in which no state of a generator can be read or set."""
+    return device.type == "cuda" and torch.cuda.is_current_stream_capturing()
+
+
 @contextlib.contextmanager
 def replaying(state: torch.Tensor | None, device: torch.device) -> Iterator[None]:
     """Draw random numbers from `state` inside the block, and leave the generator as it was; `None` does nothing."""

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from bench.training.batches import Batches
+from bench.training.captured import CapturedStep
 from bench.training.clock import Clock
 from bench.training.evaluation import accuracy
 from bench.training.exactness import check_exactness, overflows, restore_overflows
@@ -24,14 +25,26 @@ def ignore(*_: Any) -> None:
 
 
 class Trainer:
-    """Trains `model`, a module from images (N, C, H, W) to logits (N, classes), on the device that it lies on."""
+    """Trains `model`, a module from images (N, C, H, W) to logits (N, classes), on the device that it lies on.
+
+    With `capture` (on CUDA, and alone) steps become a CUDA graph, which keeps the memory of a step for itself.
+    """
 
     def __init__(
-        self, model: nn.Module, batches: Batches, recipe: Recipe, clock: Clock, processes: Processes = ALONE
+        self,
+        model: nn.Module,
+        batches: Batches,
+        recipe: Recipe,
+        clock: Clock,
+        processes: Processes = ALONE,
+        capture: bool = False,
     ) -> None:
         self.model, self.batches, self.recipe, self.clock = model, batches, recipe, clock
         self.processes, self.wrapped = processes, processes.wrap(model)
         self.optimizer = make_optimizer(model, recipe)
+        self.captured = CapturedStep(self.step) if capture else None
+        # A graph reads its learning rate where this lies.
+        self.rate = torch.zeros((), device=batches.device) if capture else None
         self.lookahead = Lookahead(model, recipe, self.steps)
         self.history: list[dict[str, Any]] = []
 
@@ -55,7 +68,7 @@ class Trainer:
             self.history.append(
                 {
                     "epoch": epoch,
-                    "learning_rate": self.optimizer.param_groups[0]["lr"],
+                    "learning_rate": float(self.optimizer.param_groups[0]["lr"]),
                     "loss": loss,
                     f"{self.batches.evaluated_on}_accuracy": reached,
                     "training_s": self.clock.phases["training"],
@@ -68,17 +81,11 @@ class Trainer:
         """One pass over the training images; returns the mean loss of its steps."""
         total = torch.zeros((), device=self.batches.device)
         steps = self.batches.steps_per_epoch
+        take_step = self.captured or self.step
         for step, (images, labels) in enumerate(self.batches.training(epoch)):
             self.set_learning_rate((epoch - 1) * steps + step)
-            with computing(self.recipe.precision, self.batches.device):
-                logits = self.wrapped(images)
-            loss = batch_loss(logits, labels, self.recipe)
-            loss.backward()
-            self.optimizer.step()
-            # Here, not before `backward`: gradients that are no longer needed would add to the next step's peak.
-            self.optimizer.zero_grad(set_to_none=True)
+            total += take_step(images, labels)
             self.lookahead.after((epoch - 1) * steps + step)
-            total += loss.detach()
             # A GPU is asked once an epoch, since asking makes it wait; the CPU computes step by step in any case.
             # Several processes must agree to end: they add their losses up once an epoch.
             if self.batches.device.type == "cpu" and not self.processes.several:
@@ -87,6 +94,17 @@ class Trainer:
         check_exactness(self.model)
         check_finite(self.processes.sum_(total), epoch, steps - 1)
         return total.item() / steps / self.processes.count
+
+    def step(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Forward, backward and update by one batch; returns its mean loss."""
+        with computing(self.recipe.precision, self.batches.device):
+            logits = self.wrapped(images)
+        loss = batch_loss(logits, labels, self.recipe)
+        loss.backward()
+        self.optimizer.step()
+        # Here, not before `backward`: gradients that are no longer needed would add to the next step's peak.
+        self.optimizer.zero_grad(set_to_none=True)
+        return loss.detach()
 
     def evaluate(self, mirrored: bool = False) -> float:
         """Accuracy of the present weights (`evaluation.accuracy`), every process taking its share of the images."""
@@ -97,8 +115,10 @@ class Trainer:
     def set_learning_rate(self, step: int) -> None:
         """Set the scheduled rate of `step`, counted over the run."""
         rate = learning_rate(step, self.steps, self.recipe.peak_learning_rate, self.recipe.warmup_fraction)
+        if self.rate is not None:
+            self.rate.fill_(rate)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate if self.rate is None else self.rate
 
     def state_dict(self) -> dict[str, Any]:
         """All that the rest of the run depends on."""

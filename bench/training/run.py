@@ -67,7 +67,7 @@ class TrainingRun:
             "key": run_key(self.config, self.run),
         }
         self.history: list[dict[str, Any]] = []
-        self.remarks: dict[str, Any] = {"resumed": 0, "flip_tta_accuracy": None, "exactness": None}
+        self.remarks: dict[str, Any] = {"resumed": 0, "flip_tta_accuracy": None, "exactness": None, "cuda_graph": None}
         self.remarks["lease"] = vars(self.lease)
         # Raised, it makes the record of a timed-out run stale.
         self.remarks["time_limit_s"] = config.get("time_limit_s")
@@ -157,7 +157,7 @@ class TrainingRun:
             model, shape = trained_network(self.config, *names, self.recipe)
             self.settings.update(run_record.shape_of(shape))
             model = place(model, self.device, self.recipe.precision)
-            trainer = Trainer(model, batches, self.recipe, self.clock, self.processes)
+            trainer = Trainer(model, batches, self.recipe, self.clock, self.processes, self.captures)
         trainer.history = self.history
         remarks = self.restore(trainer, checkpoint) if resume else []
         progress = Progress(self.run.name, trainer, silent=not self.processes.writes)
@@ -174,9 +174,15 @@ class TrainingRun:
         finally:
             progress.close()
             self.remarks["exactness"] = exactness(model)
+            self.remarks["cuda_graph"] = trainer.captured.outcome if trainer.captured else None
         if self.recipe.flip_tta:
             with self.clock.phase("tta"):
                 self.remarks["flip_tta_accuracy"] = trainer.evaluate(mirrored=True)
+
+    @property
+    def captures(self) -> bool:
+        """Whether steps become a CUDA graph; its memory is set apart, of which there is none to spare under a cap."""
+        return self.device.type == "cuda" and not self.cap_mb and not self.processes.several
 
     def restore(self, trainer: Trainer, checkpoint: Checkpoint) -> list[str]:
         """Continue from the newest whole checkpoint of this run, if there is one; returns what is to be said."""
