@@ -1,9 +1,14 @@
 """How a reversible block adds a branch's output to the other half of the state, and takes it away again."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
+from bench.reversible.channelwise import Activated, add
 from bench.reversible.layer import State
+
+Terms = Sequence[Tensor | Activated]  # what a branch gives, computed or not
 
 
 class Addition:
@@ -21,15 +26,15 @@ class Addition:
         """A tensor for the gradient of the part `x` of the state, its values not set."""
         return torch.empty_like(x)
 
-    def add(self, to: State, what: State) -> None:
+    def add(self, to: State, what: Terms) -> None:
         """to <- to + what, in place."""
         for target, term in zip(to, what, strict=True):
-            target += term
+            add(target, term)
 
-    def subtract(self, to: State, what: State) -> None:
+    def subtract(self, to: State, what: Terms) -> None:
         """to <- to - what, in place: undoes `add`."""
         for target, term in zip(to, what, strict=True):
-            target -= term
+            add(target, term, times=-1.0)
 
     def differentiable(self, x: State, fx: State) -> State:
         """x + fx as new tensors, recorded by autograd."""

@@ -12,6 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from bench.reversible.addition import Terms
 from bench.reversible.chain import InvertibleChain, flat
 from bench.reversible.layer import Gradients, InvertibleLayer, Memo, State, Subtract, Wanted, join, parted
 from bench.reversible.random_state import capturing, random_state, replaying
@@ -37,8 +38,8 @@ class Branch(Protocol):
 
     def differentiable(self, x: State) -> State: ...
 
-    def trace(self, x: State) -> tuple[State, Memo]:
-        """f(x) without a graph, and what is needed to compute the same again."""
+    def trace(self, x: State) -> tuple[Terms, Memo]:
+        """f(x) without a graph, to be added, and what is needed to compute the same again."""
 
     def retrace(
         self, x: State, y: State, grad_y: State, grad_x: State, memo: Memo, wanted: Wanted, subtract: Subtract
@@ -68,7 +69,9 @@ class OrdinaryBranch:
         device = x[0].device
         recorded = capturing(device)
         if recorded and self.drew:
-            raise RuntimeError("F or G of a reversible block draws random numbers, which a CUDA graph cannot draw again.")
+            raise RuntimeError(
+                "F or G of a reversible block draws random numbers, which a CUDA graph cannot draw again."
+            )
         before = None if recorded else random_state(device)
         with torch.no_grad():
             y = self.module(join(x))

@@ -128,6 +128,46 @@ def pull_back(
     scale_and_shift(y, *undo)
 
 
+class Activated:
+    """leaky(x factor + shift), not computed yet: what is to be added to something needs no memory of its own.
+
+    Where no kernel can do both at once, `value` is computed for the addition, and kept.
+    """
+
+    def __init__(self, x: Tensor, factor: Tensor, shift: Tensor, slope: float) -> None:
+        self.x, self.factor, self.shift, self.slope = x, factor, shift, slope
+
+    def value(self) -> Tensor:
+        """As a new tensor, in the type that it is computed in, that of factor and shift."""
+        y = torch.empty_like(self.x, dtype=self.factor.dtype)
+        if (kernels := fused(self.x, y)) is not None:
+            kernels.scale_and_shift(self.x, self.factor, self.shift, self.slope, out=y)
+        else:
+            y.copy_(self.x)
+            scale_and_shift(y, self.factor, self.shift)
+            y.relu_() if self.slope == 0 else functional.leaky_relu_(y, self.slope)
+        return y
+
+
+def add(to: Tensor, term: Tensor | Activated, times: float = 1.0) -> None:
+    """to <- to + times term, in place; where they differ in type, one kernel does it that reads the term as it is."""
+    if isinstance(term, Activated):
+        if (kernels := fused(to, term.x)) is not None:
+            kernels.add_activated(to, term.x, term.factor, term.shift, term.slope, times)
+            return
+        term = term.value()
+    dense = to.dtype != term.dtype and to.stride() == term.stride() and is_dense(to)
+    if dense and (kernels := fused(to, term)) is not None:
+        kernels.add(to, term, times)
+    else:
+        to.add_(term, alpha=times)
+
+
+def is_dense(x: Tensor) -> bool:
+    """Whether the values of `x` lie in memory without a gap, in one of the two formats."""
+    return x.is_contiguous() or x.is_contiguous(memory_format=torch.channels_last)
+
+
 def add_scaled(x: Tensor, y: Tensor, factor: Tensor) -> None:
     """x <- x + y factor, in place; `x` and `y` in the same memory format."""
     tiled_x, tiled_y = tile(x), tile(y)

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from bench.reversible.channelwise import add
 from bench.reversible.layer import Gradients, InvertibleLayer, State, Wanted, accumulate, join, split
 from bench.reversible.slices import batch_slices
 
@@ -47,15 +48,15 @@ class InvertibleConv2d(InvertibleLayer):
     def replay(self, state: State, memo: None) -> None:
         x1, x2 = _halves(state)
         for s in batch_slices(x1, self.slice_bytes):
-            x1[s] += self._convolve(x2[s], self.f.detach())
-            x2[s] += self._convolve(x1[s], self.g.detach())
+            add(x1[s], self._convolve(x2[s], self.f.detach()))
+            add(x2[s], self._convolve(x1[s], self.g.detach()))
         state[:] = _rejoin([x1, x2], len(state))
 
     def undo(self, state: State, memo: None) -> None:
         y1, y2 = _halves(state)
         for s in batch_slices(y1, self.slice_bytes):
-            y2[s] -= self._convolve(y1[s], self.g.detach())
-            y1[s] -= self._convolve(y2[s], self.f.detach())
+            add(y2[s], self._convolve(y1[s], self.g.detach()), times=-1.0)
+            add(y1[s], self._convolve(y2[s], self.f.detach()), times=-1.0)
         state[:] = _rejoin([y1, y2], len(state))
 
     def retrace(self, state: State, grad: State, memo: None, wanted: Wanted) -> Gradients:
@@ -63,10 +64,13 @@ class InvertibleConv2d(InvertibleLayer):
         gradients: Gradients = {}
         # Image by image independent: everything that one slice needs is done while the slice is in the cache.
         for s in batch_slices(y1, self.slice_bytes):
-            accumulate(gradients, self._pull_back(self.g, y1[s], g2[s], g1[s], wanted))
-            y2[s] -= self._convolve(y1[s], self.g.detach())
-            accumulate(gradients, self._pull_back(self.f, y2[s], g1[s], g2[s], wanted))
-            y1[s] -= self._convolve(y2[s], self.f.detach())
+            taken = y1[s].to(compute_dtype(y1))
+            accumulate(gradients, self._pull_back(self.g, taken, g2[s], g1[s], wanted))
+            add(y2[s], self._convolve(taken, self.g.detach()), times=-1.0)
+            taken = y2[s].to(compute_dtype(y2))
+            accumulate(gradients, self._pull_back(self.f, taken, g1[s], g2[s], wanted))
+            add(y1[s], self._convolve(taken, self.f.detach()), times=-1.0)
+            del taken
         state[:], grad[:] = _rejoin([y1, y2], len(state)), _rejoin([g1, g2], len(grad))
         return gradients
 
@@ -90,7 +94,7 @@ class InvertibleConv2d(InvertibleLayer):
             *self._geometry(),
             [True, wanted(weight), False],
         )
-        grad_x += grad_input
+        add(grad_x, grad_input)
         return {weight: grad_weight.to(weight.dtype)} if wanted(weight) else {}
 
     def _convolve(self, x: Tensor, weight: Tensor) -> Tensor:

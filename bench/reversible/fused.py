@@ -15,17 +15,24 @@ from torch import Tensor
 
 DEVICE_TYPES = {"cuda"}
 DTYPES = (torch.float32, torch.float64)
+NARROW = (torch.bfloat16, torch.float16)  # what convolutions may take beside float32
 
 
 def fused(*activations: Tensor) -> Any:
     """The module `launch`, if its kernels can work on all of these activations (N, C, H, W) together; else None."""
     first = activations[0]
-    if first.device.type not in DEVICE_TYPES or first.dtype not in DTYPES or not first.numel():
+    if first.device.type not in DEVICE_TYPES or not first.numel() or not _fit({x.dtype for x in activations}):
         return None
     launch = (_tried.get(first.device) or _try(first.device)).launch
     if launch is None:
         return None
-    return launch if all(x.dtype == first.dtype and launch.is_even(x) for x in activations) else None
+    return launch if all(launch.is_even(x) for x in activations) else None
+
+
+def _fit(dtypes: set[torch.dtype]) -> bool:
+    """Whether activations of these types can be worked on together."""
+    wide = {torch.float32 if dtype in NARROW else dtype for dtype in dtypes}
+    return len(wide) == 1 and wide <= set(DTYPES)
 
 
 @contextlib.contextmanager

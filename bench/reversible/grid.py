@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from bench.reversible.addition import Addition
+from bench.reversible.addition import Addition, Terms
+from bench.reversible.channelwise import Activated
 from bench.reversible.checksum import InexactReconstruction, checksum, finite
 from bench.reversible.layer import State, memory_format
 
@@ -58,15 +59,15 @@ class Grid(Addition):
         exponent = math.frexp(magnitude)[1] if math.isfinite(magnitude) else 0
         self.bits = self.digits(state[0]) - self.headroom_bits - max(exponent, 0)
 
-    def add(self, to: State, what: State) -> None:
-        for target, term in zip(to, what, strict=True):
+    def add(self, to: State, what: Terms) -> None:
+        for target, term in zip(to, computed(what), strict=True):
             scratch = _scratch(target)
             for chunk, source in chunks(target, term):
                 chunk.add_(self._multiples(source, _shaped(scratch, chunk)), alpha=self.step)
                 self._count(chunk)
 
-    def subtract(self, to: State, what: State) -> None:
-        for target, term in zip(to, what, strict=True):
+    def subtract(self, to: State, what: Terms) -> None:
+        for target, term in zip(to, computed(what), strict=True):
             scratch = _scratch(target)
             for chunk, source in chunks(target, term):
                 chunk.sub_(self._multiples(source, _shaped(scratch, chunk)), alpha=self.step)
@@ -138,6 +139,12 @@ class Grid(Addition):
         low, high = torch.aminmax(y)
         if not max(-low.item(), high.item()) < limit:
             self.overflows += int((y.abs() >= limit).sum())
+
+
+def computed(what: Terms) -> Iterator[Tensor]:
+    """The terms as floating-point numbers, each computed when it is asked for."""
+    for term in what:
+        yield term.value() if isinstance(term, Activated) else term
 
 
 def _sentence(name: str) -> str:

@@ -11,7 +11,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from bench.reversible.grid import Grid, chunks
+from bench.reversible.addition import Terms
+from bench.reversible.grid import Grid, chunks, computed
 from bench.reversible.layer import State
 
 DIGITS = 15
@@ -40,13 +41,13 @@ class Int16Grid(Grid):
     def gradient_like(self, x: Tensor) -> Tensor:
         return torch.empty_like(x, dtype=torch.bfloat16)
 
-    def add(self, to: State, what: State) -> None:
-        for target, term in zip(to, what, strict=True):
+    def add(self, to: State, what: Terms) -> None:
+        for target, term in zip(to, computed(what), strict=True):
             for chunk, source in chunks(target, term):
                 chunk.copy_(self._wrapped(self._wide(source).add_(chunk)))
 
-    def subtract(self, to: State, what: State) -> None:
-        for target, term in zip(to, what, strict=True):
+    def subtract(self, to: State, what: Terms) -> None:
+        for target, term in zip(to, computed(what), strict=True):
             for chunk, source in chunks(target, term):
                 chunk.sub_(self._wide(source).to(torch.int16))
 

@@ -1,9 +1,10 @@
 """Triton kernels of the passes over an activation: each reads what it needs once, and writes what it makes once.
 
 All work on tiles of some pixels by some channels, in either memory format: where a pixel's channels lie side by side a
-tile has many of them, else one. What differs from channel to channel is given as vectors (C,). Sums are taken in two
-stages, first of a tile, then of all tiles in float64, in an order that is always the same. Products are added by `fma`,
-so that a value has the same bits whichever kernel computes it. How the kernels are launched: `launch.py`.
+tile has many of them, else one. What differs from channel to channel is given as vectors (C,), in whose type all is
+computed, whatever the activations' types are. Sums are taken in stages, of a tile, then in float64 of a program's tiles
+and of all programs, in an order that is always the same. Products are added by `fma`, so that a value has the same bits
+whichever kernel computes it. How the kernels are launched: `launch.py`.
 """
 
 import triton
@@ -11,9 +12,9 @@ import triton.language as tl
 
 
 @triton.jit
-def _tile(channels, area, pixels, PIXELS: tl.constexpr, CHANNELS: tl.constexpr):
-    """Of this program's tile: image, pixel in it, channel, which channels there are, which values there are."""
-    at = tl.program_id(0) * PIXELS + tl.arange(0, PIXELS)[:, None]
+def _tile(number, channels, area, pixels, PIXELS: tl.constexpr, CHANNELS: tl.constexpr):
+    """Of tile `number`: image, pixel in it, channel, which channels there are, which values there are."""
+    at = number * PIXELS + tl.arange(0, PIXELS)[:, None]
     channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)[None, :]
     known = channel < channels
     return (at // area).to(tl.int64), at % area, channel, known, (at < pixels) & known
@@ -27,7 +28,7 @@ def _places(x, strides, image, pixel, channel):
 
 @triton.jit
 def _row(channels, CHANNELS: tl.constexpr):
-    """Where this program writes what it found of its channels, in (tiles, C), and which of them there are."""
+    """Where this program writes what it found of its channels, in (programs, C), and which of them there are."""
     channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
     return tl.program_id(0).to(tl.int64) * channels + channel, channel < channels
 
@@ -61,8 +62,8 @@ def scale_and_shift(
     channels, area, pixels, SLOPE: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
     """out <- y where y = x factor + shift is above 0, else SLOPE y."""
-    image, pixel, channel, known, there = _tile(channels, area, pixels, PIXELS, CHANNELS)
-    value = tl.load(_places(x, x_strides, image, pixel, channel), there, 0.0)
+    image, pixel, channel, known, there = _tile(tl.program_id(0), channels, area, pixels, PIXELS, CHANNELS)
+    value = tl.load(_places(x, x_strides, image, pixel, channel), there, 0.0).to(factor.dtype.element_ty)
     y = tl.fma(value, tl.load(factor + channel, known, 0.0), tl.load(shift + channel, known, 0.0))
     tl.store(_places(out, out_strides, image, pixel, channel), _leaky(y, y, SLOPE), there)
 
@@ -71,19 +72,26 @@ def scale_and_shift(
 def gradient_sums(
     g, g_strides, u, u_strides, sums, mean, deviation, factor, shift,
     channels, area, pixels,
-    SLOPE: tl.constexpr, INVERSE: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
+    SLOPE: tl.constexpr, INVERSE: tl.constexpr, STEPS: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
-    """sums (2, tiles, C) <- each tile's sum of g and of g (v - mean) deviation; g, v, factor, shift as in `_before`."""
-    image, pixel, channel, known, there = _tile(channels, area, pixels, PIXELS, CHANNELS)
-    gradient = tl.load(_places(g, g_strides, image, pixel, channel), there, 0.0)
-    value = tl.load(_places(u, u_strides, image, pixel, channel), there, 0.0)
-    of_channel = tl.load(factor + channel, known, 0.0), tl.load(shift + channel, known, 0.0)
-    gradient, value = _before(gradient, value, of_channel[0], of_channel[1], SLOPE, INVERSE)
-    xn = (value - tl.load(mean + channel, known, 0.0)) * tl.load(deviation + channel, known, 0.0)
+    """sums (2, programs, C) <- sum of g and of g (v - mean) deviation, over STEPS tiles each; g, v, factor, shift as in
+    `_before`.
+    """
     row, inside = _row(channels, CHANNELS)
-    tl.store(sums + row, tl.sum(gradient, axis=0).to(tl.float64), inside)
-    row += tl.num_programs(0).to(tl.int64) * channels
-    tl.store(sums + row, tl.sum(gradient * xn, axis=0).to(tl.float64), inside)
+    channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)[None, :]
+    scale, offset = tl.load(factor + channel, inside[None, :], 0.0), tl.load(shift + channel, inside[None, :], 0.0)
+    about, per = tl.load(mean + channel, inside[None, :], 0.0), tl.load(deviation + channel, inside[None, :], 0.0)
+    sum_g, sum_gx = tl.zeros([CHANNELS], tl.float64), tl.zeros([CHANNELS], tl.float64)
+    for step in range(STEPS):
+        number = tl.program_id(0) * STEPS + step
+        image, pixel, channel, _, there = _tile(number, channels, area, pixels, PIXELS, CHANNELS)
+        gradient = tl.load(_places(g, g_strides, image, pixel, channel), there, 0.0).to(factor.dtype.element_ty)
+        value = tl.load(_places(u, u_strides, image, pixel, channel), there, 0.0).to(factor.dtype.element_ty)
+        gradient, value = _before(gradient, value, scale, offset, SLOPE, INVERSE)
+        sum_g += tl.sum(gradient, axis=0).to(tl.float64)
+        sum_gx += tl.sum(gradient * ((value - about) * per), axis=0).to(tl.float64)
+    tl.store(sums + row, sum_g, inside)
+    tl.store(sums + row + tl.num_programs(0).to(tl.int64) * channels, sum_gx, inside)
 
 
 @triton.jit
@@ -93,11 +101,12 @@ def pull_back(
     SLOPE: tl.constexpr, INVERSE: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
     """out <- g of_g + v of_v + constant; g, v as in `_before`. With INVERSE also u <- v factor + shift."""
-    image, pixel, channel, known, there = _tile(channels, area, pixels, PIXELS, CHANNELS)
-    gradient = tl.load(_places(g, g_strides, image, pixel, channel), there, 0.0)
+    image, pixel, channel, known, there = _tile(tl.program_id(0), channels, area, pixels, PIXELS, CHANNELS)
+    gradient = tl.load(_places(g, g_strides, image, pixel, channel), there, 0.0).to(factor.dtype.element_ty)
     place = _places(u, u_strides, image, pixel, channel)
+    value = tl.load(place, there, 0.0).to(factor.dtype.element_ty)
     scale, offset = tl.load(factor + channel, known, 0.0), tl.load(shift + channel, known, 0.0)
-    gradient, value = _before(gradient, tl.load(place, there, 0.0), scale, offset, SLOPE, INVERSE)
+    gradient, value = _before(gradient, value, scale, offset, SLOPE, INVERSE)
     pulled = tl.fma(value, tl.load(of_v + channel, known, 0.0), tl.load(constant + channel, known, 0.0))
     pulled = tl.fma(gradient, tl.load(of_g + channel, known, 0.0), pulled)
     tl.store(_places(out, out_strides, image, pixel, channel), pulled, there)
@@ -107,16 +116,51 @@ def pull_back(
 
 @triton.jit
 def moments(
-    x, x_strides, found, channels, area, pixels, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
+    x, x_strides, found, channels, area, pixels,
+    TYPE: tl.constexpr, STEPS: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
-    """found (2, tiles, C) <- each tile's mean, and its sum of squared deviations from that mean."""
-    image, pixel, channel, _, there = _tile(channels, area, pixels, PIXELS, CHANNELS)
-    value = tl.load(_places(x, x_strides, image, pixel, channel), there, 0.0)
-    count = tl.minimum(pixels - tl.program_id(0) * PIXELS, PIXELS).to(tl.float64)
-    about = tl.sum(value, axis=0) / count.to(value.dtype)
-    deviation = tl.where(there, value - about[None, :], 0.0)
-    rest = tl.sum(deviation, axis=0).to(tl.float64)  # what rounding left in `about`
+    """found (2, programs, C) <- mean of STEPS tiles each, and their sum of squared deviations from it."""
+    seen = tl.zeros([1], tl.float64)
+    mean, squares = tl.zeros([CHANNELS], tl.float64), tl.zeros([CHANNELS], tl.float64)
+    for step in range(STEPS):
+        number = tl.program_id(0) * STEPS + step
+        image, pixel, channel, _, there = _tile(number, channels, area, pixels, PIXELS, CHANNELS)
+        value = tl.load(_places(x, x_strides, image, pixel, channel), there, 0.0).to(TYPE)
+        # Tiles after the last have no pixel, and add nothing.
+        count = tl.maximum(tl.minimum(pixels - number * PIXELS, PIXELS), 0).to(tl.float64)
+        some = tl.maximum(count, 1.0)
+        about = tl.sum(value, axis=0) / some.to(TYPE)
+        deviation = tl.where(there, value - about[None, :], 0.0)
+        rest = tl.sum(deviation, axis=0).to(tl.float64)  # what rounding left in `about`
+        here = about.to(tl.float64) + rest / some
+        # Put together by the rule of Chan, Golub and LeVeque, as in `Moments`.
+        difference, total = here - mean, seen + count
+        mean += difference * (count / total)
+        squares += tl.sum(deviation * deviation, axis=0).to(tl.float64) - rest * rest / some
+        squares += difference * difference * (seen * count / total)
+        seen = total
     row, inside = _row(channels, CHANNELS)
-    tl.store(found + row, about.to(tl.float64) + rest / count, inside)
-    row += tl.num_programs(0).to(tl.int64) * channels
-    tl.store(found + row, tl.sum(deviation * deviation, axis=0).to(tl.float64) - rest * rest / count, inside)
+    tl.store(found + row, mean, inside)
+    tl.store(found + row + tl.num_programs(0).to(tl.int64) * channels, squares, inside)
+
+
+@triton.jit
+def add_activated(
+    x, x_strides, out, out_strides, factor, shift,
+    channels, area, pixels, TIMES: tl.constexpr, SLOPE: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
+):  # fmt: skip
+    """out <- out + TIMES leaky(x factor + shift)."""
+    image, pixel, channel, known, there = _tile(tl.program_id(0), channels, area, pixels, PIXELS, CHANNELS)
+    value = tl.load(_places(x, x_strides, image, pixel, channel), there, 0.0).to(factor.dtype.element_ty)
+    y = tl.fma(value, tl.load(factor + channel, known, 0.0), tl.load(shift + channel, known, 0.0))
+    place = _places(out, out_strides, image, pixel, channel)
+    tl.store(place, tl.load(place, there, 0.0) + TIMES * _leaky(y, y, SLOPE), there)
+
+
+@triton.jit
+def add(x, out, values, TIMES: tl.constexpr, SIZE: tl.constexpr):
+    """out <- out + TIMES x, of `values` numbers that lie in the same order."""
+    at = tl.program_id(0).to(tl.int64) * SIZE + tl.arange(0, SIZE)
+    there = at < values
+    place = out + at
+    tl.store(place, tl.load(place, there, 0.0) + TIMES * tl.load(x + at, there, 0.0).to(out.dtype.element_ty), there)

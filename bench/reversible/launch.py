@@ -1,18 +1,21 @@
 """The kernels of `kernels.py` as functions of activations: tiles, strides, and the sums over tiles.
 
-Activations are (N, C, H, W) in float32 or float64, all of one type; vectors are (C,). `slope` is that of the leaky ReLU
-after batch norm: 1 where there is none, 0 for a ReLU.
+Activations are (N, C, H, W) in float32, float64 or, beside float32, bfloat16 or float16; vectors are (C,). `slope` is
+that of the leaky ReLU after batch norm: 1 where there is none, 0 for a ReLU.
 """
 
 from typing import Any
 
 import torch
 from torch import Tensor
+from triton import language
 
 from bench.reversible import kernels
 
 TILE = 2048  # values
 TILE_CHANNELS = 128  # at most
+# Programs that reduce an activation to sums, at most: some for each multiprocessor, and few sums to add up at the end.
+PROGRAMS = 2048
 
 
 def scale_and_shift(x: Tensor, factor: Tensor, shift: Tensor, slope: float, out: Tensor) -> None:
@@ -58,42 +61,76 @@ def pull_back_input(
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:
     """(mean, sum of squared deviations from it), (C,) each, in float64: the rule of `Moments`, of tiles."""
     channels, pixels = x.shape[1], x.numel() // x.shape[1]
-    size, _ = _tile_shape(x)
-    means, squares = found = torch.empty(2, -(-pixels // size), channels, dtype=torch.float64, device=x.device)
-    _launch(kernels.moments, x, [x], [], found)
-    counts = torch.full((len(means), 1), float(size), dtype=torch.float64, device=x.device)
-    counts[-1] -= len(means) * size - pixels
+    steps, programs = _steps(x)
+    size = steps * _tile_shape(x)[0]
+    means, squares = found = torch.empty(2, programs, channels, dtype=torch.float64, device=x.device)
+    _launch(kernels.moments, x, [x], [], found, steps=steps, TYPE=_TYPES[wide(x.dtype)])
+    counts = torch.full((programs, 1), float(size), dtype=torch.float64, device=x.device)
+    counts[-1] -= programs * size - pixels
     mean = (counts * means).sum(0) / pixels
     return mean, squares.sum(0) + (counts * (means - mean).square()).sum(0)
 
 
+def add_activated(to: Tensor, x: Tensor, factor: Tensor, shift: Tensor, slope: float, times: float) -> None:
+    """to <- to + times leaky(x factor + shift)."""
+    _launch(kernels.add_activated, to, [x, to], [factor, shift], TIMES=times, SLOPE=slope)
+
+
+def add(to: Tensor, x: Tensor, times: float) -> None:
+    """to <- to + times x, where both lie in memory in the same order without a gap."""
+    with torch.cuda.device_of(to):
+        kernels.add[(-(-to.numel() // TILE),)](x, to, to.numel(), TIMES=times, SIZE=TILE)
+
+
+def wide(dtype: torch.dtype) -> torch.dtype:
+    """The type that values of `dtype` are computed with in."""
+    return torch.float64 if dtype == torch.float64 else torch.float32
+
+
+_TYPES = {torch.float32: language.float32, torch.float64: language.float64}
+
+
 def _gradient_sums(g: Tensor, u: Tensor, vectors: list[Tensor], **constants: float) -> Tensor:
-    size, _ = _tile_shape(u)
-    tiles = -(-u.numel() // u.shape[1] // size)
-    sums = torch.empty(2, tiles, u.shape[1], dtype=torch.float64, device=u.device)
-    _launch(kernels.gradient_sums, u, [g, u], vectors, sums, **constants)
+    steps, programs = _steps(u)
+    sums = torch.empty(2, programs, u.shape[1], dtype=torch.float64, device=u.device)
+    _launch(kernels.gradient_sums, u, [g, u], vectors, sums, steps=steps, **constants)
     return sums.sum(1)
 
 
 def _launch(
-    kernel: Any, like: Tensor, activations: list[Tensor], vectors: list[Tensor], *sums: Tensor, **constants: float
+    kernel: Any,
+    like: Tensor,
+    activations: list[Tensor],
+    vectors: list[Tensor],
+    *sums: Tensor,
+    steps: int | None = None,
+    **constants: Any,
 ) -> None:
-    """Run `kernel` on the tiles of `activations`, which have the shape of `like`."""
+    """Run `kernel` on the tiles of `activations`, which have the shape of `like`; `steps` of them a program."""
     images, channels, height, width = like.shape
     pixels = images * height * width
-    size, wide = _tile_shape(like)
+    size, together = _tile_shape(like)
     arguments = [argument for x in activations for argument in (x, _strides(x))]
-    spread = [vector.to(like.dtype).contiguous() for vector in vectors]
+    spread = [vector.to(wide(like.dtype)).contiguous() for vector in vectors]
+    if steps is not None:
+        constants["STEPS"] = steps
     with torch.cuda.device_of(like):
-        kernel[(-(-pixels // size), -(-channels // wide))](
-            *arguments, *sums, *spread, channels, height * width, pixels, **constants, PIXELS=size, CHANNELS=wide
+        kernel[(-(-pixels // (size * (steps or 1))), -(-channels // together))](
+            *arguments, *sums, *spread, channels, height * width, pixels, **constants, PIXELS=size, CHANNELS=together
         )
+
+
+def _steps(x: Tensor) -> tuple[int, int]:
+    """Tiles of each program that reduces `x`, and the number of programs."""
+    tiles = -(-x.numel() // x.shape[1] // _tile_shape(x)[0])
+    steps = -(-tiles // PROGRAMS)
+    return steps, -(-tiles // steps)
 
 
 def _tile_shape(x: Tensor) -> tuple[int, int]:
     """(pixels, channels) of a tile, powers of 2: many channels only where they lie side by side."""
-    wide = min(1 << (x.shape[1] - 1).bit_length(), TILE_CHANNELS) if _strides(x)[1] == 1 else 1
-    return max(1, TILE // wide), wide
+    together = min(1 << (x.shape[1] - 1).bit_length(), TILE_CHANNELS) if _strides(x)[1] == 1 else 1
+    return max(1, TILE // together), together
 
 
 def _strides(x: Tensor) -> tuple[int, int, int]:

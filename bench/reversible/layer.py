@@ -16,7 +16,7 @@ State = list[Tensor]
 Memo = Any
 Gradients = dict[Tensor, Tensor]  # by parameter, which torch's own modules declare as plain tensors
 Wanted = Callable[[Tensor], bool]
-Subtract = Callable[[State, State], None]  # the first minus the second, in place
+Subtract = Callable[[State, Any], None]  # the first minus the second, which need not be computed yet, in place
 
 
 def split(x: Tensor, parts: int) -> State:

@@ -113,10 +113,12 @@ class SlicedBranch:
         sums: Any = 0.0
         last, above = self._step(self.norms[-1], x)
         for s in batch_slices(x[0], self.slice_bytes):
-            state, grad = self._replayed(x, s, memo, len(self.layers)), copied(grad_y, s)
+            state = self._replayed(x, s, memo, len(self.layers))
             subtract(viewed(y, s), state)
             if held:
                 put(state, held, s)
+            # Layers above the last batch norm work in place; without any, sums are all that is wanted of the gradient.
+            grad = copied(grad_y, s) if above < len(self.layers) else viewed(grad_y, s)
             for layer, known in reversed(list(zip(self.layers[above:], memo[above:], strict=True))):
                 layer.retrace(state, grad, known, lambda parameter: False)
             sums = sums + last.gradient_sums(state, grad)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
+from bench.reversible.channelwise import add
 from bench.reversible.layer import State
 
 # Bytes of one temporary. On a CPU a slice and what is computed from it should stay in the cache that its core has for
@@ -44,4 +45,4 @@ def put(state: State, whole: State, images: slice) -> None:
 def add_to(whole: State, state: State, images: slice = slice(None)) -> None:
     """Add `state` to its place in `whole`, by default all of it."""
     for part, target in zip(state, viewed(whole, images), strict=True):
-        target += part
+        add(target, part)

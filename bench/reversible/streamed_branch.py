@@ -20,6 +20,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.reversible.addition import Terms
+from bench.reversible.channelwise import Activated
+from bench.reversible.fused import fused
 from bench.reversible.layer import Gradients, State, Subtract, Wanted, accumulate, join, memory_format, parted
 from bench.reversible.moments import Moments
 from bench.reversible.passes import buffers, recomputations
@@ -47,20 +50,25 @@ class StreamedBranch:
     def differentiable(self, x: State) -> State:
         return parted(self.module(join(x)), x)
 
-    def trace(self, x: State) -> tuple[State, Memo]:
+    def trace(self, x: State) -> tuple[Terms, Memo]:
         memo: Memo = []
-        y = _like(x)
+        slices = list(batch_slices(x[0], self.slice_bytes))
+        y: Any = None  # made when the first slice's c is there
         for index, unit in enumerate(self.units):
             moments = Moments()
-            for s in batch_slices(x[0], self.slice_bytes):
+            for s in slices:
                 below = self.units[index - 1].activate(y[s], memo[-1]) if index else join(viewed(x, s))
                 c = unit.convolved(below)
                 if unit.norm.training:
                     moments.add([c])
-                y[s] = c
+                y = c if len(slices) == 1 else _put(c, y, s, x)
                 del below, c  # here and below: one slice at a time is held, not two
             memo.append(unit.statistics(moments))
-        for s in batch_slices(x[0], self.slice_bytes):
+        if y is None:
+            return parted(_like(x), x), memo
+        if fused(y) is not None:
+            return _terms(self.units[-1].output(y, memo[-1]), x), memo
+        for s in slices:
             self.units[-1].activate(y[s], memo[-1])
         return parted(y, x), memo
 
@@ -69,7 +77,7 @@ class StreamedBranch:
             return parted(run_again(self.module, join(x)), x)
         y = _like(x)
         for s in batch_slices(x[0], self.slice_bytes):
-            y[s] = self._replayed(x, s, memo, len(self.units))[0]
+            y[s] = _value(self.units[-1].output(self._last_convolved(x, s, memo), memo[-1]))
         return parted(y, x)
 
     def retrace(
@@ -82,6 +90,7 @@ class StreamedBranch:
             sums_below: Any = 0.0
             for s in batch_slices(x[0], self.slice_bytes):
                 below, c_below = self._replayed(x, s, memo, index)
+                below = unit.taken(below)
                 if index + 1 == len(self.units):
                     c = unit.convolved(below) if held is None else held[s]
                     grad = unit.pull_back_activated(join(viewed(grad_y, s)), c, memo[index], sums, _pixels(x))
@@ -110,13 +119,18 @@ class StreamedBranch:
         """The first pass; returns the last batch norm's sums."""
         sums: Any = 0.0
         for s in batch_slices(x[0], self.slice_bytes):
-            output, c = self._replayed(x, s, memo, len(self.units))
-            subtract(viewed(y, s), parted(output, x))
+            c = self._last_convolved(x, s, memo)
+            output = self.units[-1].output(c, memo[-1])
+            subtract(viewed(y, s), _terms(output, x))
             if held is not None:
                 held[s] = c
             sums = sums + self.units[-1].activated_sums(join(viewed(grad_y, s)), output, c, memo[-1])
             del output, c
         return sums
+
+    def _last_convolved(self, x: State, s: slice, memo: Memo) -> Tensor:
+        """What the last batch norm was given for one slice, computed anew."""
+        return self.units[-1].convolved(self._replayed(x, s, memo, len(self.units) - 1)[0])
 
     def _replayed(self, x: State, s: slice, memo: Memo, end: int) -> tuple[Tensor, Any]:
         """(input of unit `end`, what the batch norm below it was given or None) for one slice, computed anew."""
@@ -128,10 +142,26 @@ class StreamedBranch:
         return z, c
 
 
-def _like(x: State) -> Tensor:
+def _like(x: State, dtype: torch.dtype | None = None) -> Tensor:
     """An activation as large as all parts of `x`, in their memory format."""
     shape = (x[0].shape[0], sum(part.shape[1] for part in x), *x[0].shape[2:])
-    return torch.empty(shape, dtype=x[0].dtype, device=x[0].device, memory_format=memory_format(x[0]))
+    return torch.empty(shape, dtype=dtype or x[0].dtype, device=x[0].device, memory_format=memory_format(x[0]))
+
+
+def _put(c: Tensor, whole: Tensor | None, s: slice, x: State) -> Tensor:
+    """`whole` with `c` in its place."""
+    whole = _like(x, c.dtype) if whole is None else whole
+    whole[s] = c
+    return whole
+
+
+def _value(output: Tensor | Activated) -> Tensor:
+    return output.value() if isinstance(output, Activated) else output
+
+
+def _terms(output: Tensor | Activated, x: State) -> Terms:
+    """The branch's output in the parts of `x`."""
+    return [output] if len(x) == 1 else parted(_value(output), x)
 
 
 def _pixels(x: State) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.reversible.channelwise import add_scaled, scale_and_shift, weighted_sums
+from bench.reversible.channelwise import Activated, add_scaled, scale_and_shift, weighted_sums
 from bench.reversible.convolution import compute_dtype
 from bench.reversible.fused import fused
 from bench.reversible.layer import Gradients, Wanted
@@ -20,11 +20,16 @@ class StreamedUnit:
         self.convolution = convolution
         self.norm: Any = norm  # torch declares that its count of batches may be None
 
+    def taken(self, x: Tensor) -> Tensor:
+        """x as the convolution takes it, where kernels can work beside that; once, if it is taken more often."""
+        return x if fused(x) is None else x.to(compute_dtype(x))
+
     def convolved(self, x: Tensor) -> Tensor:
-        """c of x, in the type of x."""
+        """c of x: as the convolution gives it where kernels can read that, else in the type of x."""
         dtype = compute_dtype(x)
         kernel = self.convolution.weight.detach().to(dtype)
-        return torch.conv2d(x.to(dtype), kernel, padding=self.convolution.padding).to(x.dtype)
+        c = torch.conv2d(x.to(dtype), kernel, padding=self.convolution.padding)
+        return c if fused(c) is not None else c.to(x.dtype)
 
     def statistics(self, moments: Moments) -> Statistics:
         """Of a forward pass whose c has these moments; in evaluation the running ones. Counts the pass."""
@@ -48,13 +53,20 @@ class StreamedUnit:
         kernels.scale_and_shift(c, *self._normalising(known), slope=0.0, out=z)
         return z
 
+    def output(self, c: Tensor, known: Statistics) -> Tensor | Activated:
+        """z of c, to be added to something: with kernels, not computed before that."""
+        if fused(c) is None:
+            return self.activate(c.clone(), known)
+        return Activated(c, *self._normalising(known), slope=0.0)
+
     def gradient_sums(self, grad_y: Tensor, c: Tensor, known: Statistics) -> Tensor:
         """(sum g, sum g xn), shape (2, C) in float64: what `pull_back` needs to know of images other than its own."""
         return torch.stack(weighted_sums(grad_y, c, known.mean, known.inverse_deviation)).double()
 
-    def activated_sums(self, grad_z: Tensor, z: Tensor, c: Tensor, known: Statistics) -> Tensor:
-        """`gradient_sums` from the gradient of z."""
+    def activated_sums(self, grad_z: Tensor, z: Tensor | Activated, c: Tensor, known: Statistics) -> Tensor:
+        """`gradient_sums` from the gradient of z, `output`."""
         if (kernels := fused(grad_z, c)) is None:
+            z = z.value() if isinstance(z, Activated) else z
             return self.gradient_sums(torch.ops.aten.threshold_backward(grad_z, z, 0.0), c, known)
         gate = self._normalising(known)
         sums: Tensor = kernels.input_sums(grad_z, c, known.mean, known.inverse_deviation, gate, slope=0.0)
@@ -109,7 +121,9 @@ class StreamedUnit:
             1,
             [True, wanted(weight), False],
         )
-        return grad_x.to(x.dtype), {weight: grad_weight.to(weight.dtype)} if wanted(weight) else {}
+        # With kernels it may stay as the convolution gives it, like c.
+        grad_x = grad_x if fused(grad_x, x) is not None else grad_x.to(x.dtype)
+        return grad_x, {weight: grad_weight.to(weight.dtype)} if wanted(weight) else {}
 
     def norm_gradients(self, sums: Tensor, wanted: Wanted) -> Gradients:
         """The wanted ones of gamma's and beta's gradients, from the `gradient_sums` over all images."""

@@ -17,7 +17,7 @@ EAGER_STEPS = 3
 
 
 class CapturedStep:
-    """`step`, which trains on (images, labels) on a CUDA device and returns the loss, a tensor that the next overwrites.
+    """`step`, which trains on (images, labels) on a CUDA device and returns the loss, which the next overwrites.
 
     All batches have one shape, and what differs from step to step lies in tensors that keep their place. A step that
     cannot be recorded, as it waits for the GPU or the host, goes on as it is; `refusal` says why.

@@ -6,6 +6,7 @@
 import json
 
 import triton
+from triton import language
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
@@ -13,7 +14,8 @@ from bench.reversible import kernels
 
 H100 = GPUTarget("cuda", 90, 32)
 MULTIPLE_OF_16 = [["tt.divisibility", 16]]
-ACTIVATIONS = {"SLOPE": 0.2, "INVERSE": 5.0}
+GIVEN = {"SLOPE": 0.2, "INVERSE": 5.0, "STEPS": 4, "TYPE": language.float32, "TIMES": -1.0}
+GIVEN |= {"PIXELS": 2048, "CHANNELS": 1, "SIZE": 2048}
 
 
 def compiled(kernel, **constants):
@@ -26,7 +28,7 @@ def compiled(kernel, **constants):
         elif name.endswith("_strides"):
             signature[name], values[(at, 2)] = ("i32", "i32", "constexpr"), 1
             attributes |= {(at, 0): MULTIPLE_OF_16, (at, 1): MULTIPLE_OF_16}
-        elif name in ("channels", "area", "pixels"):
+        elif name in ("channels", "area", "pixels", "values"):
             signature[name] = "i32"
         else:
             signature[name] = "*fp64" if name in ("sums", "found") else "*fp32"
@@ -36,10 +38,9 @@ def compiled(kernel, **constants):
 
 if __name__ == "__main__":
     found = {}
-    for name in ("scale_and_shift", "gradient_sums", "pull_back", "moments"):
+    for name in ("scale_and_shift", "gradient_sums", "pull_back", "moments", "add_activated", "add"):
         kernel = getattr(kernels, name)
-        given = {key: value for key, value in ACTIVATIONS.items() if key in kernel.arg_names}
-        made = compiled(kernel, **given, PIXELS=2048, CHANNELS=1)
+        made = compiled(kernel, **{key: value for key, value in GIVEN.items() if key in kernel.arg_names})
         reads = {words: made["ptx"].count(words) for words in ("ld.global.v4.b32", "st.global.v4.b32", "fma.rn.f32")}
         found[name] = {"machine_code_bytes": len(made["cubin"]), **reads}
     print(json.dumps(found))

@@ -30,8 +30,10 @@ FORMATS = torch.contiguous_format, torch.channels_last
 
 
 @contextlib.contextmanager
-def kernels(tile=2048):
-    """The kernels on tensors of this machine, on tiles of so many values; yields the names of those that were run."""
+def kernels(tile=2048, programs=2048):
+    """The kernels on tensors of this machine, on tiles of so many values, summed up by so many programs; yields the
+    names of those that were run.
+    """
     from bench.reversible import launch
 
     run, names = launch._launch, []
@@ -45,6 +47,7 @@ def kernels(tile=2048):
     with (
         mock.patch.object(fused, "DEVICE_TYPES", {DEVICE}),
         mock.patch.object(launch, "TILE", tile),
+        mock.patch.object(launch, "PROGRAMS", programs),
         mock.patch.object(launch, "_launch", noted),
     ):
         yield names
@@ -59,8 +62,9 @@ def kernels(tile=2048):
     dtype=st.sampled_from([torch.float32, torch.float64]),
     slope=st.sampled_from([1.0, 0.2, 1.5]),
     tile=st.sampled_from([32, 2048]),
+    programs=st.sampled_from([1, 2, 2048]),
 )
-def test_kernels_equal_plain_passes(seed, shape, formats, dtype, slope, tile):
+def test_kernels_equal_plain_passes(seed, shape, formats, dtype, slope, tile, programs):
     torch.manual_seed(seed)
     g, y = (torch.randn(shape, dtype=dtype, device=DEVICE).to(memory_format=layout) for layout in formats)
     a, b, c, d, e = torch.randn(5, shape[1], dtype=dtype, device=DEVICE)
@@ -75,7 +79,7 @@ def test_kernels_equal_plain_passes(seed, shape, formats, dtype, slope, tile):
         sums = channelwise.weighted_sums(g, y, a, b, slope)
         return [*sums, scaled, grad, state, moments.mean, moments.squares]
 
-    with kernels(tile) as names:
+    with kernels(tile, programs) as names:
         found = passes()
     assert len(names) == 4
     expected = passes()
@@ -114,6 +118,83 @@ def test_a_rectifiers_gradient_equals_autograds(seed, shape, formats, tile):
     torch.testing.assert_close(out, grad_y * wide[3] + x * wide[4] + wide[2])
 
 
+@needs_triton
+@settings(max_examples=12, deadline=None)
+@given(
+    seed=st.integers(0, 2**31),
+    shape=st.tuples(st.integers(1, 4), st.integers(1, 6), st.integers(1, 5), st.integers(1, 5)),
+    formats=st.tuples(st.sampled_from(FORMATS), st.sampled_from(FORMATS)),
+    narrow=st.sampled_from([torch.float16, torch.bfloat16]),
+    slope=st.sampled_from([0.0, 0.2, 1.0]),
+    programs=st.sampled_from([1, 2048]),
+)
+def test_narrow_activations_are_computed_with_in_float32(seed, shape, formats, narrow, slope, programs):
+    """What convolutions give in 16 bits is read as it is: the same values as of its copy in float32."""
+    from bench.reversible import launch
+
+    torch.manual_seed(seed)
+    g, c = (torch.randn(shape, device=DEVICE).to(narrow).to(memory_format=layout) for layout in formats)
+    stream = torch.randn(shape, device=DEVICE)
+    a, b, d, e, f = torch.randn(5, shape[1], device=DEVICE)
+
+    def passes(g, c):
+        moments, sum_, sum_activated = Moments(), stream.clone(), stream.to(memory_format=formats[1]).clone()
+        moments.add([c])
+        channelwise.add(sum_, g, times=-1.0)
+        channelwise.add(sum_activated, channelwise.Activated(c, a, b, slope), times=-1.0)
+        sums = launch.input_sums(g, c, d, e, (a, b), slope)
+        pulled = torch.empty_like(c)
+        launch.pull_back_input(g, c, d, e, f, (a, b), slope, out=pulled)
+        value = channelwise.Activated(c, a, b, slope).value()
+        return [moments.mean, moments.squares, sum_, sum_activated, *sums, value, pulled.float()]
+
+    with kernels(tile=32, programs=programs) as names:
+        found, expected = passes(g, c), passes(g.float(), c.float())
+    assert {"moments", "add_activated", "gradient_sums", "pull_back", "scale_and_shift"} == set(names)
+    # A GPU rounds what is written in 16 bits, Triton's interpreter cuts it off.
+    torch.testing.assert_close(found.pop(), expected.pop(), rtol=2**-7, atol=0)
+    for one, other in zip(found, expected, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_what_is_added_is_computed_before_where_no_kernel_can():
+    c, to = torch.randn(2, 3, 4, 4), torch.randn(2, 3, 4, 4)
+    factor, shift = torch.randn(2, 3)
+    y = c * factor.view(-1, 1, 1) + shift.view(-1, 1, 1)
+    for slope in (0.0, 0.2, 1.0):
+        expected = to - torch.nn.functional.leaky_relu(y, slope)
+        found = to.clone()
+        channelwise.add(found, channelwise.Activated(c, factor, shift, slope), times=-1.0)
+        torch.testing.assert_close(found, expected)
+
+
+class Autocast(torch.nn.Module):
+    """A network called under autocast, on any device."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x):
+        # Not bfloat16, to which Triton's interpreter does not round but cuts off.
+        with torch.autocast(DEVICE, dtype=torch.float16):
+            return self.network(x)
+
+
+@needs_triton
+@pytest.mark.parametrize("name", ["chain", "hybrid block", "streamed block", "sliced streamed block"])
+@pytest.mark.parametrize("layout", FORMATS)
+def test_layers_with_kernels_under_autocast_agree_with_plain_passes(name, layout):
+    torch.manual_seed(0)
+    network = randomise(ReversibleSequential(LAYERS[name](4)), 0).to(DEVICE, memory_format=layout)
+    x = images(1, 3, 4, 6, 6, dtype=torch.float32).to(DEVICE, memory_format=layout)
+    with kernels():
+        found = gradients(Autocast(network), x)
+    # Kernels write some values in 16 bits which plain passes do not: an error of the size that autocast makes.
+    for one, plain, true in zip(found, gradients(Autocast(network), x), gradients(network, x), strict=True):
+        assert relative_error(one, true) < 3 * relative_error(plain, true) + 1e-3
+
+
 def gradients(network, x):
     """Output, gradient of x, and all parameters' gradients."""
     x = x.clone(memory_format=torch.preserve_format).requires_grad_()
@@ -144,7 +225,7 @@ def test_layers_with_kernels_agree_with_autograd(name, layout, training):
     twin, x = stored_twin(network), images(1, 2, 4, 4, 4).to(DEVICE, memory_format=layout)
     with kernels() as names:
         found = gradients(network, x)
-    assert {"scale_and_shift", "gradient_sums", "pull_back"} <= set(names)
+    assert {"add_activated" if "streamed" in name else "scale_and_shift", "gradient_sums", "pull_back"} <= set(names)
     assert ("moments" in names) == training
     for one, other in zip(found, gradients(twin, x), strict=True):
         assert relative_error(one, other) < 1e-9
@@ -219,8 +300,10 @@ def test_plain_and_types_without_kernels():
     x = torch.zeros(1, 2, 3, 3, device=DEVICE)
     with kernels():
         assert fused.fused(x) is not None
-        assert fused.fused(x.bfloat16()) is None
+        assert fused.fused(x.bfloat16(), x) is not None
         assert fused.fused(x, x.double()) is None
+        assert fused.fused(x.bfloat16(), x.double()) is None
+        assert fused.fused(x.to(torch.int16)) is None
         assert fused.fused(x[:, :, :, :2]) is None
         assert fused.fused(x[:0]) is None
         assert fused.description(torch.device(DEVICE)).startswith("Triton 3.")
@@ -241,8 +324,14 @@ def test_kernels_compile_for_a_gpu(tmp_path):
     # A tile's 2048 values are 16 for each of 128 threads, which read and write four at a time, and none of them twice.
     reads = {name: each["ld.global.v4.b32"] for name, each in found.items()}
     writes = {name: each["st.global.v4.b32"] for name, each in found.items()}
-    assert reads == {"scale_and_shift": 4, "gradient_sums": 8, "pull_back": 8, "moments": 4}
-    assert writes == {"scale_and_shift": 4, "gradient_sums": 0, "pull_back": 8, "moments": 0}
+    both = dict.fromkeys(("gradient_sums", "pull_back", "add_activated", "add"), 8)
+    assert reads == {"scale_and_shift": 4, "moments": 4, **both}
+    assert writes == {
+        "gradient_sums": 0,
+        "moments": 0,
+        "pull_back": 8,
+        **dict.fromkeys(("scale_and_shift", "add_activated", "add"), 4),
+    }
     assert all(each["machine_code_bytes"] for each in found.values())
     assert found["scale_and_shift"]["fma.rn.f32"] == 16
 
