@@ -2,9 +2,9 @@
 
 All work on tiles of some pixels by some channels, in either memory format: where a pixel's channels lie side by side a
 tile has many of them, else one. What differs from channel to channel is given as vectors (C,), in whose type all is
-computed, whatever the activations' types are. Sums are taken in stages, of a tile, then in float64 of a program's tiles
-and of all programs, in an order that is always the same. Products are added by `fma`, so that a value has the same bits
-whichever kernel computes it. How the kernels are launched: `launch.py`.
+computed, whatever the activations' types are. Sums are taken over a program's tiles, then over the places of a tile,
+then in float64 over all programs, in an order that is always the same. Products are added by `fma`, so that a value has
+the same bits whichever kernel computes it. How the kernels are launched: `launch.py`.
 """
 
 import triton
@@ -81,17 +81,18 @@ def gradient_sums(
     channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)[None, :]
     scale, offset = tl.load(factor + channel, inside[None, :], 0.0), tl.load(shift + channel, inside[None, :], 0.0)
     about, per = tl.load(mean + channel, inside[None, :], 0.0), tl.load(deviation + channel, inside[None, :], 0.0)
-    sum_g, sum_gx = tl.zeros([CHANNELS], tl.float64), tl.zeros([CHANNELS], tl.float64)
+    sum_g = tl.zeros([PIXELS, CHANNELS], factor.dtype.element_ty)
+    sum_gx = tl.zeros([PIXELS, CHANNELS], factor.dtype.element_ty)
     for step in range(STEPS):
         number = tl.program_id(0) * STEPS + step
         image, pixel, channel, _, there = _tile(number, channels, area, pixels, PIXELS, CHANNELS)
         gradient = tl.load(_places(g, g_strides, image, pixel, channel), there, 0.0).to(factor.dtype.element_ty)
         value = tl.load(_places(u, u_strides, image, pixel, channel), there, 0.0).to(factor.dtype.element_ty)
         gradient, value = _before(gradient, value, scale, offset, SLOPE, INVERSE)
-        sum_g += tl.sum(gradient, axis=0).to(tl.float64)
-        sum_gx += tl.sum(gradient * ((value - about) * per), axis=0).to(tl.float64)
-    tl.store(sums + row, sum_g, inside)
-    tl.store(sums + row + tl.num_programs(0).to(tl.int64) * channels, sum_gx, inside)
+        sum_g += gradient
+        sum_gx += gradient * ((value - about) * per)
+    tl.store(sums + row, tl.sum(sum_g, axis=0).to(tl.float64), inside)
+    tl.store(sums + row + tl.num_programs(0).to(tl.int64) * channels, tl.sum(sum_gx, axis=0).to(tl.float64), inside)
 
 
 @triton.jit
@@ -120,28 +121,27 @@ def moments(
     TYPE: tl.constexpr, STEPS: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
     """found (2, programs, C) <- mean of STEPS tiles each, and their sum of squared deviations from it."""
-    seen = tl.zeros([1], tl.float64)
-    mean, squares = tl.zeros([CHANNELS], tl.float64), tl.zeros([CHANNELS], tl.float64)
-    for step in range(STEPS):
+    row, inside = _row(channels, CHANNELS)
+    image, pixel, channel, _, there = _tile(tl.program_id(0) * STEPS, channels, area, pixels, PIXELS, CHANNELS)
+    value = tl.load(_places(x, x_strides, image, pixel, channel), there, 0.0).to(TYPE)
+    first = tl.minimum(pixels - tl.program_id(0) * STEPS * PIXELS, PIXELS)
+    # Deviations from about the mean, so that no large numbers are subtracted.
+    about = (tl.sum(value, axis=0) / first.to(TYPE))[None, :]
+    deviation = tl.where(there, value - about, 0.0)
+    total, squares = deviation, deviation * deviation
+    for step in range(1, STEPS):
         number = tl.program_id(0) * STEPS + step
         image, pixel, channel, _, there = _tile(number, channels, area, pixels, PIXELS, CHANNELS)
         value = tl.load(_places(x, x_strides, image, pixel, channel), there, 0.0).to(TYPE)
-        # Tiles after the last have no pixel, and add nothing.
-        count = tl.maximum(tl.minimum(pixels - number * PIXELS, PIXELS), 0).to(tl.float64)
-        some = tl.maximum(count, 1.0)
-        about = tl.sum(value, axis=0) / some.to(TYPE)
-        deviation = tl.where(there, value - about[None, :], 0.0)
-        rest = tl.sum(deviation, axis=0).to(tl.float64)  # what rounding left in `about`
-        here = about.to(tl.float64) + rest / some
-        # Put together by the rule of Chan, Golub and LeVeque, as in `Moments`.
-        difference, total = here - mean, seen + count
-        mean += difference * (count / total)
-        squares += tl.sum(deviation * deviation, axis=0).to(tl.float64) - rest * rest / some
-        squares += difference * difference * (seen * count / total)
-        seen = total
-    row, inside = _row(channels, CHANNELS)
+        deviation = tl.where(there, value - about, 0.0)
+        total += deviation
+        squares += deviation * deviation
+    count = tl.minimum(pixels - tl.program_id(0) * STEPS * PIXELS, STEPS * PIXELS).to(tl.float64)
+    rest = tl.sum(total, axis=0).to(tl.float64)
+    mean = tl.sum(about, axis=0).to(tl.float64) + rest / count
     tl.store(found + row, mean, inside)
-    tl.store(found + row + tl.num_programs(0).to(tl.int64) * channels, squares, inside)
+    spread = tl.sum(squares, axis=0).to(tl.float64) - rest * rest / count
+    tl.store(found + row + tl.num_programs(0).to(tl.int64) * channels, spread, inside)
 
 
 @triton.jit

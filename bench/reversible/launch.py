@@ -15,7 +15,7 @@ from bench.reversible import kernels
 TILE = 2048  # values
 TILE_CHANNELS = 128  # at most
 # Programs that reduce an activation to sums, at most: some for each multiprocessor, and few sums to add up at the end.
-PROGRAMS = 2048
+PROGRAMS = 1024
 
 
 def scale_and_shift(x: Tensor, factor: Tensor, shift: Tensor, slope: float, out: Tensor) -> None:

@@ -30,7 +30,7 @@ FORMATS = torch.contiguous_format, torch.channels_last
 
 
 @contextlib.contextmanager
-def kernels(tile=2048, programs=2048):
+def kernels(tile=2048, programs=1024):
     """The kernels on tensors of this machine, on tiles of so many values, summed up by so many programs; yields the
     names of those that were run.
     """
@@ -62,7 +62,7 @@ def kernels(tile=2048, programs=2048):
     dtype=st.sampled_from([torch.float32, torch.float64]),
     slope=st.sampled_from([1.0, 0.2, 1.5]),
     tile=st.sampled_from([32, 2048]),
-    programs=st.sampled_from([1, 2, 2048]),
+    programs=st.sampled_from([1, 2, 1024]),
 )
 def test_kernels_equal_plain_passes(seed, shape, formats, dtype, slope, tile, programs):
     torch.manual_seed(seed)
@@ -126,7 +126,7 @@ def test_a_rectifiers_gradient_equals_autograds(seed, shape, formats, tile):
     formats=st.tuples(st.sampled_from(FORMATS), st.sampled_from(FORMATS)),
     narrow=st.sampled_from([torch.float16, torch.bfloat16]),
     slope=st.sampled_from([0.0, 0.2, 1.0]),
-    programs=st.sampled_from([1, 2048]),
+    programs=st.sampled_from([1, 1024]),
 )
 def test_narrow_activations_are_computed_with_in_float32(seed, shape, formats, narrow, slope, programs):
     """What convolutions give in 16 bits is read as it is: the same values as of its copy in float32."""
@@ -325,7 +325,7 @@ def test_kernels_compile_for_a_gpu(tmp_path):
     reads = {name: each["ld.global.v4.b32"] for name, each in found.items()}
     writes = {name: each["st.global.v4.b32"] for name, each in found.items()}
     both = dict.fromkeys(("gradient_sums", "pull_back", "add_activated", "add"), 8)
-    assert reads == {"scale_and_shift": 4, "moments": 4, **both}
+    assert reads == {"scale_and_shift": 4, "moments": 8, **both}  # the first tile's moments, and then the others'
     assert writes == {
         "gradient_sums": 0,
         "moments": 0,

@@ -1,5 +1,7 @@
 """Every inverse undoes its layer, and every layer its inverse, over shapes, seeds, memory formats and both modes."""
 
+from unittest import mock
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -13,6 +15,7 @@ from bench.reversible import (
     InvertibleLeakyReLU,
     ReversibleSequential,
 )
+from bench.reversible import pooling as pooling_module
 from tests.reversible.networks import LAYERS, images, randomise, relative_error, unit
 
 SHAPES = {
@@ -122,3 +125,20 @@ def _layer_and_input(name, seed, batch, channels, side, channels_last, training,
     layer = randomise(LAYERS[name](channels).to(dtype), seed).train(training)
     x = images(seed, batch, channels, side, side, dtype=dtype)
     return layer, x.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 2**31),
+    shape=st.tuples(st.integers(1, 4), st.integers(2, 6), st.integers(1, 4), st.integers(1, 4)),
+)
+def test_channel_pooling_in_one_copy_is_torchs(seed, shape):
+    n, c, h, w = shape
+    x = images(seed, n, c, 2 * h, 2 * w).to(memory_format=torch.channels_last)
+    layer = ChannelPooling()
+    y = layer.arrange(x)
+    with mock.patch.object(pooling_module, "ONE_COPY", {"cpu"}):
+        found = layer.arrange(x)
+        assert torch.equal(found, y) and torch.equal(layer.restore(found), x)
+        assert found.is_contiguous(memory_format=torch.channels_last)
+        assert torch.equal(layer.inverse(layer(x)), x)
