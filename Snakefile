@@ -270,8 +270,8 @@ rule whole_batch:
 # What the draft leaves open.
 rule claims:
     input:
-        rules.all.input.tables,
-        [CLAIMS[name] for name in settings["claims"]],
+        records=[*rules.collect.input.records, *(CLAIMS[name] for name in settings["claims"])],
+        code=rules.collect.input.code,
     output:
         rules.all.input.claims,
     log:

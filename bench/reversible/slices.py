@@ -9,7 +9,7 @@ from bench.reversible.layer import State
 
 # Bytes of one temporary. On a CPU a slice and what is computed from it should stay in the cache that its core has for
 # itself; on a GPU a slice must be large enough to keep every multiprocessor busy.
-SLICE_BYTES = {"cpu": 2 * 2**20, "cuda": 64 * 2**20}
+SLICE_BYTES = {"cpu": 2 * 2**20, "cuda": 24 * 2**20}
 
 
 def batch_slices(x: Tensor, slice_bytes: int | None = None) -> Iterator[slice]:
