@@ -25,18 +25,14 @@ def test_the_tables_have_every_architecture_reconstruction_and_device(tree: Path
     for name in TABLES:
         assert "smoke" in (folder / name).read_text()
     assert 50_000 < (folder / "report.html").stat().st_size < 10_000_000
-    measured = [
-        "bytes_per_pixel_theory",
-        "bytes_per_pixel_measured",
-        "forward_equivalents",
-        "step_ratio",
-        "accuracy_mean",
-    ]
+    measured = ["bytes_per_pixel_theory", "bytes_per_pixel_measured", "forward_equivalents"]
+    trained = {(run.architecture, run.reconstruction) for run in planned_runs(CONFIGURATION)}
     table1 = pd.read_csv(folder / "table1.csv").set_index(["architecture", "reconstruction"])
     for pair in memory_targets(CONFIGURATION):
         # A step's time is relative to the same network with stored activations, where there is one.
-        timed = (pair[0], "ideal") in memory_targets(CONFIGURATION)
-        assert table1.loc[pair, measured if timed else measured[:3] + measured[4:]].notna().all(), pair
+        timed = ["step_ratio"] if (pair[0], "ideal") in memory_targets(CONFIGURATION) else []
+        reached = ["accuracy_mean"] if pair in trained else []
+        assert table1.loc[pair, [*measured, *timed, *reached]].notna().all(), pair
         assert table1.loc[pair, "runs_not_run"] == 0, pair
     table2 = pd.read_csv(folder / "table2.csv").set_index(["device", "architecture", "reconstruction"])
     for run in planned_runs(CONFIGURATION):
