@@ -27,6 +27,12 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 TRITON = find_spec("triton") is not None and (DEVICE == "cuda" or os.environ.get("TRITON_INTERPRET") == "1")
 needs_triton = pytest.mark.skipif(not TRITON, reason="needs Triton (envs/triton.txt), on a CPU in its interpreter")
 FORMATS = torch.contiguous_format, torch.channels_last
+# Two activations of one shape, each in a memory format of its own.
+ACTIVATIONS = {
+    "seed": st.integers(0, 2**31),
+    "shape": st.tuples(st.integers(1, 4), st.integers(1, 6), st.integers(1, 5), st.integers(1, 5)),
+    "formats": st.tuples(st.sampled_from(FORMATS), st.sampled_from(FORMATS)),
+}
 
 
 @contextlib.contextmanager
@@ -93,9 +99,7 @@ def test_kernels_equal_plain_passes(seed, shape, formats, dtype, slope, tile, pr
 @needs_triton
 @settings(max_examples=12, deadline=None)
 @given(
-    seed=st.integers(0, 2**31),
-    shape=st.tuples(st.integers(1, 4), st.integers(1, 6), st.integers(1, 5), st.integers(1, 5)),
-    formats=st.tuples(st.sampled_from(FORMATS), st.sampled_from(FORMATS)),
+    **ACTIVATIONS,
     tile=st.sampled_from([16, 2048]),
 )
 def test_a_rectifiers_gradient_equals_autograds(seed, shape, formats, tile):
@@ -121,9 +125,7 @@ def test_a_rectifiers_gradient_equals_autograds(seed, shape, formats, tile):
 @needs_triton
 @settings(max_examples=12, deadline=None)
 @given(
-    seed=st.integers(0, 2**31),
-    shape=st.tuples(st.integers(1, 4), st.integers(1, 6), st.integers(1, 5), st.integers(1, 5)),
-    formats=st.tuples(st.sampled_from(FORMATS), st.sampled_from(FORMATS)),
+    **ACTIVATIONS,
     narrow=st.sampled_from([torch.float16, torch.bfloat16]),
     slope=st.sampled_from([0.0, 0.2, 1.0]),
     programs=st.sampled_from([1, 1024]),
@@ -155,6 +157,18 @@ def test_narrow_activations_are_computed_with_in_float32(seed, shape, formats, n
     torch.testing.assert_close(found.pop(), expected.pop(), rtol=2**-7, atol=0)
     for one, other in zip(found, expected, strict=True):
         assert torch.equal(one, other)
+
+
+@needs_triton
+@pytest.mark.parametrize("layout", FORMATS)
+def test_a_term_in_16_bits_is_added_by_one_kernel(layout):
+    from bench.reversible import launch
+
+    to, term = (torch.randn(2, 3, 4, 4, device=DEVICE).to(memory_format=layout) for _ in range(2))
+    expected = to - term.half().float()
+    with kernels(), mock.patch.object(launch, "add", wraps=launch.add) as add:
+        channelwise.add(to, term.half(), times=-1.0)
+    assert add.call_count == 1 and torch.equal(to, expected)
 
 
 def test_what_is_added_is_computed_before_where_no_kernel_can():
