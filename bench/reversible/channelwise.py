@@ -155,12 +155,17 @@ def add(to: Tensor, term: Tensor | Activated, times: float = 1.0) -> None:
         if (kernels := fused(to, term.x)) is not None:
             kernels.add_activated(to, term.x, term.factor, term.shift, term.slope, times)
             return
-        term = term.value()
+        term = computed(term)
     dense = to.dtype != term.dtype and to.stride() == term.stride() and is_dense(to)
     if dense and (kernels := fused(to, term)) is not None:
         kernels.add(to, term, times)
     else:
         to.add_(term, alpha=times)
+
+
+def computed(term: Tensor | Activated) -> Tensor:
+    """The term's value."""
+    return term.value() if isinstance(term, Activated) else term
 
 
 def is_dense(x: Tensor) -> bool:

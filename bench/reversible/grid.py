@@ -7,22 +7,20 @@ identity (straight through). docs/exact.md has the theory, its limits and a work
 """
 
 import math
-from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
 from bench.reversible.addition import Addition, Terms
-from bench.reversible.channelwise import Activated
+from bench.reversible.channelwise import Activated, computed
 from bench.reversible.checksum import InexactReconstruction, checksum, finite
-from bench.reversible.layer import State, memory_format
+from bench.reversible.chunks import chunks, scratch, shaped
+from bench.reversible.fused import fused
+from bench.reversible.layer import State
 
 DIGITS = {torch.float32: 24, torch.float64: 53}
 # The range is 2^6 times the largest magnitude at the entry, so that residual sums of a hundred blocks fit in.
 HEADROOM_BITS = 6
-# Values worked on at a time: on a CPU a megabyte of float32, which stays in its cache; else enough to keep a GPU busy.
-CHUNK = {"cpu": 2**18}
-OTHER_CHUNK = 2**24
 
 
 class Grid(Addition):
@@ -60,17 +58,14 @@ class Grid(Addition):
         self.bits = self.digits(state[0]) - self.headroom_bits - max(exponent, 0)
 
     def add(self, to: State, what: Terms) -> None:
-        for target, term in zip(to, computed(what), strict=True):
-            scratch = _scratch(target)
-            for chunk, source in chunks(target, term):
-                chunk.add_(self._multiples(source, _shaped(scratch, chunk)), alpha=self.step)
-                self._count(chunk)
+        for target, term in zip(to, what, strict=True):
+            if not self._added_by_kernel(target, term, times=1.0):
+                self._add(target, computed(term))
 
     def subtract(self, to: State, what: Terms) -> None:
-        for target, term in zip(to, computed(what), strict=True):
-            scratch = _scratch(target)
-            for chunk, source in chunks(target, term):
-                chunk.sub_(self._multiples(source, _shaped(scratch, chunk)), alpha=self.step)
+        for target, term in zip(to, what, strict=True):
+            if not self._added_by_kernel(target, term, times=-1.0):
+                self._subtract(target, computed(term))
 
     def differentiable(self, x: State, fx: State) -> State:
         return [a + self.straight_through(b) for a, b in zip(x, fx, strict=True)]
@@ -123,6 +118,26 @@ class Grid(Addition):
             if differs.item():
                 raise InexactReconstruction(_sentence(name))
 
+    def _added_by_kernel(self, target: Tensor, term: Tensor | Activated, times: float) -> bool:
+        """target <- target + times term, rounded and counted in one pass over memory, if a kernel can do that."""
+        x = term.x if isinstance(term, Activated) else term
+        kernels = fused(x)
+        if kernels is None or not kernels.takes_multiples(target, x):
+            return False
+        kernels.add_multiples(target, term, times, self.step, self.limit(target), self._counter(target.device))
+        return True
+
+    def _add(self, target: Tensor, term: Tensor) -> None:
+        held = scratch(target)
+        for chunk, source in chunks(target, term):
+            chunk.add_(self._multiples(source, shaped(held, chunk)), alpha=self.step)
+            self._count(chunk)
+
+    def _subtract(self, target: Tensor, term: Tensor) -> None:
+        held = scratch(target)
+        for chunk, source in chunks(target, term):
+            chunk.sub_(self._multiples(source, shaped(held, chunk)), alpha=self.step)
+
     def _multiples(self, x: Tensor, out: Tensor) -> Tensor:
         """`x` in steps, rounded to the nearest whole number (to even between two), written to `out`; may be `x`."""
         return torch.mul(x.to(out.dtype), 1 / self.step, out=out).round_()
@@ -130,47 +145,19 @@ class Grid(Addition):
     def _count(self, y: Tensor) -> None:
         limit = self.limit(y)
         if y.device.type != "cpu":
-            # In place from its first value on: a CUDA graph goes on counting where it counted when it was recorded.
-            if not isinstance(self.overflows, Tensor):
-                with torch.inference_mode(False):
-                    self.overflows = torch.full((), self.overflows, device=y.device)
-            self.overflows += (y.abs() >= limit).sum()
+            self._counter(y.device).add_((y.abs() >= limit).sum())
             return
         low, high = torch.aminmax(y)
         if not max(-low.item(), high.item()) < limit:
             self.overflows += int((y.abs() >= limit).sum())
 
-
-def computed(what: Terms) -> Iterator[Tensor]:
-    """The terms as floating-point numbers, each computed when it is asked for."""
-    for term in what:
-        yield term.value() if isinstance(term, Activated) else term
+    def _counter(self, device: torch.device) -> Tensor:
+        """`overflows` on the device. It keeps its place: a CUDA graph counts on where it counted when it was made."""
+        if not isinstance(self.overflows, Tensor):
+            with torch.inference_mode(False):
+                self.overflows = torch.full((), self.overflows, device=device)
+        return self.overflows
 
 
 def _sentence(name: str) -> str:
     return f"the reconstructed input of {name} is not the one of the forward pass"
-
-
-def _scratch(like: Tensor) -> Tensor:
-    return torch.empty(min(_chunk(like), like.numel()), dtype=like.dtype, device=like.device)
-
-
-def _chunk(x: Tensor) -> int:
-    return CHUNK.get(x.device.type, OTHER_CHUNK)
-
-
-def _shaped(scratch: Tensor, like: Tensor) -> Tensor:
-    return scratch[: like.numel()].view(like.shape)
-
-
-def chunks(x: Tensor, y: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Views of the same values of `x`, which is dense, and of `y`, in the order of memory, a chunk at a time."""
-    y = y.contiguous(memory_format=memory_format(x))
-    if not x.numel():
-        return
-    yield from zip(_in_memory(x).split(_chunk(x)), _in_memory(y).split(_chunk(x)), strict=True)
-
-
-def _in_memory(x: Tensor) -> Tensor:
-    """The values of a dense tensor as one row, in the order in which they lie in memory."""
-    return x.as_strided((x.numel(),), (1,))

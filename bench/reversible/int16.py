@@ -11,8 +11,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from bench.reversible.addition import Terms
-from bench.reversible.grid import Grid, chunks, computed
+from bench.reversible.chunks import chunks
+from bench.reversible.grid import Grid
 from bench.reversible.layer import State
 
 DIGITS = 15
@@ -41,18 +41,16 @@ class Int16Grid(Grid):
     def gradient_like(self, x: Tensor) -> Tensor:
         return torch.empty_like(x, dtype=torch.bfloat16)
 
-    def add(self, to: State, what: Terms) -> None:
-        for target, term in zip(to, computed(what), strict=True):
-            for chunk, source in chunks(target, term):
-                chunk.copy_(self._wrapped(self._wide(source).add_(chunk)))
+    def _add(self, target: Tensor, term: Tensor) -> None:
+        for chunk, source in chunks(target, term):
+            chunk.copy_(self._wrapped(self._wide(source).add_(chunk)))
 
-    def subtract(self, to: State, what: Terms) -> None:
-        for target, term in zip(to, computed(what), strict=True):
-            for chunk, source in chunks(target, term):
-                chunk.sub_(self._wide(source).to(torch.int16))
+    def _subtract(self, target: Tensor, term: Tensor) -> None:
+        for chunk, source in chunks(target, term):
+            chunk.sub_(self._wide(source).to(torch.int16))
 
     def _wide(self, x: Tensor) -> Tensor:
-        return torch.mul(x, 1 / self.step).round_().to(torch.int32)
+        return torch.mul(x.to(torch.float32), 1 / self.step).round_().to(torch.int32)
 
     def _wrapped(self, wide: Tensor) -> Tensor:
         self._count(wide)

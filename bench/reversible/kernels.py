@@ -142,25 +142,3 @@ def moments(
     tl.store(found + row, mean, inside)
     spread = tl.sum(squares, axis=0).to(tl.float64) - rest * rest / count
     tl.store(found + row + tl.num_programs(0).to(tl.int64) * channels, spread, inside)
-
-
-@triton.jit
-def add_activated(
-    x, x_strides, out, out_strides, factor, shift,
-    channels, area, pixels, TIMES: tl.constexpr, SLOPE: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
-):  # fmt: skip
-    """out <- out + TIMES leaky(x factor + shift)."""
-    image, pixel, channel, known, there = _tile(tl.program_id(0), channels, area, pixels, PIXELS, CHANNELS)
-    value = tl.load(_places(x, x_strides, image, pixel, channel), there, 0.0).to(factor.dtype.element_ty)
-    y = tl.fma(value, tl.load(factor + channel, known, 0.0), tl.load(shift + channel, known, 0.0))
-    place = _places(out, out_strides, image, pixel, channel)
-    tl.store(place, tl.load(place, there, 0.0) + TIMES * _leaky(y, y, SLOPE), there)
-
-
-@triton.jit
-def add(x, out, values, TIMES: tl.constexpr, SIZE: tl.constexpr):
-    """out <- out + TIMES x, of `values` numbers that lie in the same order."""
-    at = tl.program_id(0).to(tl.int64) * SIZE + tl.arange(0, SIZE)
-    there = at < values
-    place = out + at
-    tl.store(place, tl.load(place, there, 0.0) + TIMES * tl.load(x + at, there, 0.0).to(out.dtype.element_ty), there)

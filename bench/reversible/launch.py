@@ -1,4 +1,4 @@
-"""The kernels of `kernels.py` as functions of activations: tiles, strides, and the sums over tiles.
+"""The Triton kernels (`kernels.py`, `addition_kernels.py`) as functions of activations: tiles, strides, sums over tiles.
 
 Activations are (N, C, H, W) in float32, float64 or, beside float32, bfloat16 or float16; vectors are (C,). `slope` is
 that of the leaky ReLU after batch norm: 1 where there is none, 0 for a ReLU.
@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from triton import language
 
-from bench.reversible import kernels
+from bench.reversible import addition_kernels, kernels
+from bench.reversible.channelwise import Activated
 
 TILE = 2048  # values
 TILE_CHANNELS = 128  # at most
@@ -73,13 +74,34 @@ def moments(x: Tensor) -> tuple[Tensor, Tensor]:
 
 def add_activated(to: Tensor, x: Tensor, factor: Tensor, shift: Tensor, slope: float, times: float) -> None:
     """to <- to + times leaky(x factor + shift)."""
-    _launch(kernels.add_activated, to, [x, to], [factor, shift], TIMES=times, SLOPE=slope)
+    _launch(addition_kernels.add_activated, to, [x, to], [factor, shift], TIMES=times, SLOPE=slope)
 
 
 def add(to: Tensor, x: Tensor, times: float) -> None:
     """to <- to + times x, where both lie in memory in the same order without a gap."""
     with torch.cuda.device_of(to):
-        kernels.add[(-(-to.numel() // TILE),)](x, to, to.numel(), TIMES=times, SIZE=TILE)
+        addition_kernels.add[(-(-to.numel() // TILE),)](x, to, to.numel(), TIMES=times, SIZE=TILE)
+
+
+def add_multiples(
+    to: Tensor, term: Tensor | Activated, times: float, step: float, limit: float, overflows: Tensor
+) -> None:
+    """to <- to + times term, rounded to multiples of `step`; adds to `overflows` (one int64) how many sums of `to` come
+    to `limit`, if `times` is 1. A `to` of int16 holds steps.
+    """
+    if isinstance(term, Activated):
+        x, factor, shift, slope = term.x, term.factor, term.shift, term.slope
+    else:
+        x, slope = term, 1.0
+        factor, shift = (x.new_full((x.shape[1],), value, dtype=wide(x.dtype)) for value in (1.0, 0.0))
+    constants: dict[str, Any] = {"TIMES": times, "STEP": step, "LIMIT": limit, "SLOPE": slope}
+    _launch(addition_kernels.add_multiples, to, [x, to], [factor, shift], overflows, **constants)
+
+
+def takes_multiples(to: Tensor, x: Tensor) -> bool:
+    """Whether `add_multiples` can add an `x` of this type to this state."""
+    held = torch.float32 if to.dtype == torch.int16 else to.dtype
+    return held == wide(x.dtype) and is_even(to)
 
 
 def wide(dtype: torch.dtype) -> torch.dtype:

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from bench.reversible.addition import Terms
-from bench.reversible.channelwise import Activated
+from bench.reversible.channelwise import Activated, computed
 from bench.reversible.fused import fused
 from bench.reversible.layer import Gradients, State, Subtract, Wanted, accumulate, join, memory_format, parted
 from bench.reversible.moments import Moments
@@ -77,7 +77,7 @@ class StreamedBranch:
             return parted(run_again(self.module, join(x)), x)
         y = _like(x)
         for s in batch_slices(x[0], self.slice_bytes):
-            y[s] = _value(self.units[-1].output(self._last_convolved(x, s, memo), memo[-1]))
+            y[s] = computed(self.units[-1].output(self._last_convolved(x, s, memo), memo[-1]))
         return parted(y, x)
 
     def retrace(
@@ -155,13 +155,9 @@ def _put(c: Tensor, whole: Tensor | None, s: slice, x: State) -> Tensor:
     return whole
 
 
-def _value(output: Tensor | Activated) -> Tensor:
-    return output.value() if isinstance(output, Activated) else output
-
-
 def _terms(output: Tensor | Activated, x: State) -> Terms:
     """The branch's output in the parts of `x`."""
-    return [output] if len(x) == 1 else parted(_value(output), x)
+    return [output] if len(x) == 1 else parted(computed(output), x)
 
 
 def _pixels(x: State) -> int:

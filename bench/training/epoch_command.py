@@ -60,7 +60,8 @@ def our_epochs(config: dict[str, Any], images: Any, device: Any) -> Callable[[],
     recipe = recipe_from(config["training"])
     model, _ = trained_network(config, ARCHITECTURE, "ideal", recipe)
     batches = Batches(images, recipe, 0, device)
-    trainer = Trainer(place(model, device, recipe.precision), batches, recipe, Clock(device))
+    model = place(model, device, recipe.precision)
+    trainer = Trainer(model, batches, recipe, Clock(device), capture=device.type == "cuda")
     numbers = itertools.cycle(range(1, recipe.epochs + 1))
     return lambda: trainer.train_epoch(next(numbers), ignore)
 

@@ -181,8 +181,8 @@ class TrainingRun:
 
     @property
     def captures(self) -> bool:
-        """Whether steps become a CUDA graph; its memory is set apart, of which there is none to spare under a cap."""
-        return self.device.type == "cuda" and not self.cap_mb and not self.processes.several
+        """Whether steps are to become a CUDA graph; one that finds no room under a cap is refused, and steps go on."""
+        return self.device.type == "cuda" and not self.processes.several
 
     def restore(self, trainer: Trainer, checkpoint: Checkpoint) -> list[str]:
         """Continue from the newest whole checkpoint of this run, if there is one; returns what is to be said."""

@@ -10,12 +10,12 @@ from triton import language
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from bench.reversible import kernels
+from bench.reversible import addition_kernels, kernels
 
 H100 = GPUTarget("cuda", 90, 32)
 MULTIPLE_OF_16 = [["tt.divisibility", 16]]
 GIVEN = {"SLOPE": 0.2, "INVERSE": 5.0, "STEPS": 4, "TYPE": language.float32, "TIMES": -1.0}
-GIVEN |= {"PIXELS": 2048, "CHANNELS": 1, "SIZE": 2048}
+GIVEN |= {"STEP": 2.0**-12, "LIMIT": 2.0**12, "PIXELS": 2048, "CHANNELS": 1, "SIZE": 2048}
 
 
 def compiled(kernel, **constants):
@@ -31,16 +31,17 @@ def compiled(kernel, **constants):
         elif name in ("channels", "area", "pixels", "values"):
             signature[name] = "i32"
         else:
-            signature[name] = "*fp64" if name in ("sums", "found") else "*fp32"
+            signature[name] = {"sums": "*fp64", "found": "*fp64", "overflows": "*i64"}.get(name, "*fp32")
     source = ASTSource(fn=kernel, signature=signature, constexprs=values, attrs=attributes)
     return triton.compile(source, target=H100).asm
 
 
 if __name__ == "__main__":
     found = {}
-    for name in ("scale_and_shift", "gradient_sums", "pull_back", "moments", "add_activated", "add"):
-        kernel = getattr(kernels, name)
+    passes = (kernels.scale_and_shift, kernels.gradient_sums, kernels.pull_back, kernels.moments)
+    additions = (addition_kernels.add_activated, addition_kernels.add_multiples, addition_kernels.add)
+    for kernel in (*passes, *additions):
         made = compiled(kernel, **{key: value for key, value in GIVEN.items() if key in kernel.arg_names})
         reads = {words: made["ptx"].count(words) for words in ("ld.global.v4.b32", "st.global.v4.b32", "fma.rn.f32")}
-        found[name] = {"machine_code_bytes": len(made["cubin"]), **reads}
+        found[kernel.__name__] = {"machine_code_bytes": len(made["cubin"]), **reads}
     print(json.dumps(found))

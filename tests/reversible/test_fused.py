@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.reversible import Grid, ReversibleSequential, channelwise, fused, observing
+from bench.reversible.int16 import Int16Grid
 from bench.reversible.moments import Moments
 from tests.reversible.networks import LAYERS, all_gradients, images, randomise, relative_error, stored_twin, unit
 
@@ -169,6 +170,53 @@ def test_a_term_in_16_bits_is_added_by_one_kernel(layout):
     with kernels(), mock.patch.object(launch, "add", wraps=launch.add) as add:
         channelwise.add(to, term.half(), times=-1.0)
     assert add.call_count == 1 and torch.equal(to, expected)
+
+
+@needs_triton
+@settings(max_examples=40, deadline=None)
+@given(
+    **ACTIVATIONS,
+    bits=st.integers(-2, 16),
+    slope=st.sampled_from([0.0, 0.2, 1.0]),
+    types=st.sampled_from(
+        [
+            (torch.float32, torch.float32),
+            (torch.float32, torch.bfloat16),
+            (torch.float64, torch.float64),
+            (torch.int16, torch.float32),
+            (torch.int16, torch.float16),
+        ]
+    ),
+    spread=st.sampled_from([1.0, 2.0**12, 2.0**22]),
+    activated=st.booleans(),
+)
+def test_addition_on_a_grid_is_one_kernel(seed, shape, formats, bits, slope, types, spread, activated):
+    """It adds, takes away and counts what plain torch does, to the last bit, and beyond the grid's range too."""
+    torch.manual_seed(seed)
+    held, given = types
+    grids = [Int16Grid(bits) if held == torch.int16 else Grid(bits) for _ in range(2)]
+    x, c = (torch.randn(shape, dtype=torch.float64, device=DEVICE).to(memory_format=layout) for layout in formats)
+    state = [Int16Grid(bits).stored(x.float())] if held == torch.int16 else [x.to(held)]
+    if held != torch.int16:
+        grids[0].enter(state)
+    # With halves of a step among the values.
+    c = (c * spread * 2.0**bits).round().div(2.0 ** (bits + 1)).clamp(-6e4, 6e4).to(given)
+    # Of powers of 2: the products have the same bits whether or not they are rounded before they are added.
+    wide = torch.float64 if held == torch.float64 else torch.float32
+    factor, shift = (torch.randint(-1, 2, (shape[1],), device=DEVICE).to(wide).exp2() for _ in range(2))
+    term = channelwise.Activated(c, factor, shift, slope) if activated else c
+    expected, found = [state[0].clone()], [state[0].clone()]
+    grids[0].add(expected, [term])
+    with kernels() as names:
+        grids[1].add(found, [term])
+        assert names == ["add_multiples"]
+        assert torch.equal(found[0], expected[0])
+        grids[1].subtract(found, [term])
+    assert int(grids[1].overflows) == int(grids[0].overflows)
+    grids[0].subtract(expected, [term])
+    assert torch.equal(found[0], expected[0])
+    if held == torch.int16 or not int(grids[0].overflows):
+        assert torch.equal(found[0], state[0])
 
 
 def test_what_is_added_is_computed_before_where_no_kernel_can():
@@ -338,13 +386,13 @@ def test_kernels_compile_for_a_gpu(tmp_path):
     # A tile's 2048 values are 16 for each of 128 threads, which read and write four at a time, and none of them twice.
     reads = {name: each["ld.global.v4.b32"] for name, each in found.items()}
     writes = {name: each["st.global.v4.b32"] for name, each in found.items()}
-    both = dict.fromkeys(("gradient_sums", "pull_back", "add_activated", "add"), 8)
+    both = dict.fromkeys(("gradient_sums", "pull_back", "add_activated", "add_multiples", "add"), 8)
     assert reads == {"scale_and_shift": 4, "moments": 8, **both}  # the first tile's moments, and then the others'
     assert writes == {
         "gradient_sums": 0,
         "moments": 0,
         "pull_back": 8,
-        **dict.fromkeys(("scale_and_shift", "add_activated", "add"), 4),
+        **dict.fromkeys(("scale_and_shift", "add_activated", "add_multiples", "add"), 4),
     }
     assert all(each["machine_code_bytes"] for each in found.values())
     assert found["scale_and_shift"]["fma.rn.f32"] == 16

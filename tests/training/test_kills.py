@@ -22,9 +22,8 @@ from bench.training.checkpoint import Checkpoint
 
 save, torch_save, remove = Checkpoint.save, torch.save, Checkpoint.remove
 
-def slowly(content, file):
-    torch_save(content, file)
-    file.flush()
+def slowly(content, place):
+    torch_save(content, place)
     time.sleep(0.05)
 
 def keep(self):
