@@ -1,4 +1,4 @@
-"""The Triton kernels (`kernels.py`, `addition_kernels.py`) as functions of activations: tiles, strides, sums over tiles.
+"""The Triton kernels (`kernels.py`, `addition_kernels.py`) as functions of activations: tiles, strides, sums of tiles.
 
 Activations are (N, C, H, W) in float32, float64 or, beside float32, bfloat16 or float16; vectors are (C,). `slope` is
 that of the leaky ReLU after batch norm: 1 where there is none, 0 for a ReLU.
