@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import os
 import platform
 import subprocess
 import sys
@@ -26,6 +27,7 @@ CODE = {
     "steps": ("reversible", "architectures", "training", "memory"),
     "numerics": (*TRAINING_CODE, "numerics"),
 }
+WORKSPACE_LIMIT = "CUDNN_CONV_WSCAP_DBG"  # cuDNN's variable: megabytes of work space that a convolution may take
 GENERATED = ("results", "paper_tables")  # changed by every run: they do not make the code another
 
 
@@ -41,6 +43,7 @@ def hardware(device: "torch.device") -> dict[str, Any]:
     cpu, threads = cpu_name(), torch.get_num_threads()
     cuda = device.type == "cuda"
     gpu = torch.cuda.get_device_name(device) if cuda else None
+    limit = os.environ.get(WORKSPACE_LIMIT) if cuda else None
     return {
         "device": gpu or f"{cpu} ({threads} thread{'s' if threads > 1 else ''})",
         "cpu": cpu,
@@ -49,6 +52,7 @@ def hardware(device: "torch.device") -> dict[str, Any]:
         "gpu": gpu,
         "driver": output_of("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader") if cuda else None,
         "passes": description(device),
+        **({"cudnn_workspace_limit_mb": limit} if limit else {}),
     }
 
 
