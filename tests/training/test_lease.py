@@ -1,12 +1,16 @@
 """Leases of GPUs, with a made-up nvidia-smi: over processes, kills, numberings and several at once."""
 
+import argparse
+import importlib
 import multiprocessing
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
+from bench.__main__ import LEASED, STEPS, step
 from bench.errors import InputError
 from bench.training import lease
 from bench.training.lease import gpu_lease, visible_gpus
@@ -108,3 +112,12 @@ def test_a_killed_process_gives_its_gpus_up_and_waiting_is_counted(machine):
         assert len(given.gpus) == 2 and given.wait_s > 0.1
     holder.join()
     killer.join()
+
+
+@pytest.mark.parametrize("name", LEASED)
+def test_steps_that_compute_on_a_gpu_throughout_have_it_to_themselves(name, machine, monkeypatch):
+    module = importlib.import_module(STEPS[name][0])
+    monkeypatch.setattr(module, "run", lambda arguments: os.environ["CUDA_VISIBLE_DEVICES"] in UUIDS)
+    config = Path(__file__).parents[2] / "config/smoke.yaml"
+    assert step(name)(argparse.Namespace(config=config, device="cuda"))
+    assert "CUDA_VISIBLE_DEVICES" not in os.environ
