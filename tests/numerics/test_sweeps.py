@@ -26,7 +26,8 @@ def test_depths_grow_as_in_the_authors_experiments():
     assert [depths_at(step) for step in (0, 1, 2, 3, 9)] == [(0, 1, 1), (1, 1, 1), (1, 2, 1), (1, 2, 2), (3, 4, 4)]
 
 
-@pytest.mark.parametrize("scale", [scale for scale in SCALES if scale != "floor"])  # which has no such section
+# The two that train nothing have no such section.
+@pytest.mark.parametrize("scale", [scale for scale in SCALES if scale not in ("floor", "floor-gpu")])
 def test_every_scale_sweeps_both_architectures_in_every_mode(scale):
     configuration = read(FOLDER / f"{scale}.yaml")
     points = {place.point for place in all_places(configuration)}
