@@ -22,10 +22,14 @@ def configuration() -> dict[str, Any]:
     return read(FOLDER / "quick.yaml")
 
 
-# Baselines that a scale measures only, and says why.
+# What a scale measures only, and says why.
 MEASURED_ONLY = {
     "quick": {("mixed-precision", "ideal")},
     "smoke": {("checkpointing", "ideal"), ("offloading", "ideal")},
+    "paper-short": {
+        *(("checkpointing", "ideal"), ("offloading", "ideal"), ("inplace-abn", "ideal"), ("inplace-abn", "noisy")),
+        *(("revnet", "exact"), ("hybrid", "exact")),
+    },
 }
 WITHOUT_MIXED_PRECISION = ("cpu", "paper-short")
 
@@ -39,9 +43,9 @@ def test_every_architecture_and_reconstruction_of_a_scale_is_trained_and_measure
     pairs = {(run.architecture, run.reconstruction) for run in planned_runs(configuration) if run.device == "machine"}
     measured = set(memory_targets(configuration))
     assert {architecture for architecture, _ in measured} == set(steps_targets(configuration))
-    # The scales for an evening and for minutes of a GPU measure more than they train: they say why.
+    # The scale for an evening measures more than it trains, and leaves one out altogether: it says why.
     assert pairs <= measured
-    if scale not in ("cpu", "paper-short"):
+    if scale != "cpu":
         assert measured - pairs == MEASURED_ONLY.get(scale, set())
     for name in ("revnet", "irevnet", "layerwise", "hybrid"):
         assert {(name, "ideal"), (name, "noisy")} <= pairs

@@ -29,7 +29,7 @@ class Checkpoint:
         descriptor, temporary = tempfile.mkstemp(dir=self.latest.parent, prefix=f".{LATEST}.")
         try:
             with os.fdopen(descriptor, "r+b") as file:
-                torch.save({"key": self.key, "state": state}, temporary)  # by its name: a sixth of the time
+                torch.save({"key": self.key, "state": state}, temporary)
                 file.write(hashlib.file_digest(file, "sha256").digest())  # reading has come to the end
                 file.flush()
                 os.fsync(file.fileno())
