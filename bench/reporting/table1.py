@@ -131,8 +131,8 @@ NOTES = (
     "bytes per pixel at three channels). Peak MB: all that is live, weights, gradients and optimizer included; 1 MB = "
     "1,000,000 bytes.",
     "Forward-equivalents: operations of a training step in forward passes (3 = forward and backward, nothing "
-    "recomputed). Step time: measured, relative to the same network in ideal mode (a baseline that has none or is in it: "
-    "to resnet18; streamed-int16: to streamed in ideal mode): median (its 95 % bootstrap interval) over paired rounds.",
+    "recomputed). Step time: measured, relative to the same network in ideal mode (a baseline's that is in it: to "
+    "resnet18; streamed-int16: to streamed in ideal mode): median (its 95 % bootstrap interval) over paired rounds.",
     "Accuracy: final test accuracy, mean ± half of the 95 % t-interval over n runs that trained to their end; others "
     "are counted beside it. Gap: this mode minus ideal, paired by seed, with the same interval.",
     f"Paper: {published.SOURCE}.",
