@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from bench import estimate
 from bench.configuration import FOLDER, load
 from bench.estimate import CPU_THREAD_RATE, START_S, Estimator
 from bench.jobs import Job, planned_jobs
@@ -72,9 +73,32 @@ def test_earlier_runs_on_this_hardware_give_the_rate(configuration: dict[str, An
 
 
 @pytest.mark.parametrize(
-    "spoil", [{"hardware": {"cpu": "another", "gpu": None}}, {"outcome": {"status": "diverged"}}, {"settings": {}}]
+    "spoil",
+    [
+        {"hardware": {"cpu": "another", "gpu": None}},
+        {"outcome": {"status": "diverged"}},
+        {"settings": {}},
+        {"settings": {"device_type": "cpu", "architecture": "hybrid", "reconstruction": "of old"}},
+        {"settings": {"device_type": "cpu", "architecture": "resnet19", "reconstruction": "noisy"}},
+        {"data": {}},
+        {"data": {"sizes": []}},
+        {"history": []},
+        {"seconds": {"everything": 0}},
+        {"seconds": {"everything": None}},
+    ],
 )
 def test_other_records_are_no_ground(configuration: dict[str, Any], tmp_path: Path, spoil: dict[str, Any]) -> None:
     run = job(configuration, tmp_path, "hybrid-noisy-machine-seed1")
     write_record(run.record, {**record(configuration, 60.0), **spoil})
     assert "factor of three" in Estimator(configuration, tmp_path).basis
+
+
+def test_the_hardware_is_asked_for_once(
+    configuration: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(estimate, "hardware", lambda device: asked.append(device) or hardware(device))
+    for seed in (1, 2, 3):
+        write_record(tmp_path / "runs" / f"seed{seed}" / "record.json", record(configuration, 60.0))
+    assert "earlier runs" in Estimator(configuration, tmp_path).basis
+    assert len(asked) == 1
