@@ -44,8 +44,6 @@ def hold(scale: str) -> None:
     except InputError:
         os.close(descriptor)
         raise
-    os.truncate(descriptor, 0)
-    os.write(descriptor, str(os.getpid()).encode())
     # Left open: the lock ends with the process. Jobs do not inherit it.
 
 
@@ -78,7 +76,10 @@ def busy(scale: str, holder: str) -> str:
 
 
 def held_by(descriptor: int, patience_s: float = PATIENCE_S) -> str | None:
-    """Take the lock of an open file; where another process keeps it for `patience_s` seconds, its name."""
+    """Take the lock of an open file and write our number into it, so that whoever is refused is told of the holder.
+
+    Where another process keeps it for `patience_s` seconds, its name.
+    """
     deadline = time.monotonic() + patience_s
     while True:
         try:
@@ -88,6 +89,8 @@ def held_by(descriptor: int, patience_s: float = PATIENCE_S) -> str | None:
                 break
             time.sleep(0.02)
         else:
+            os.truncate(descriptor, 0)
+            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
             return None
     number = os.pread(descriptor, 20, 0).decode(errors="replace")
     return f"process {number}" if number.isdigit() else "another process"

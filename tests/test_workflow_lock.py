@@ -117,6 +117,23 @@ def test_who_only_looks_keeps_nobody_from_starting(start: Callable) -> None:
     assert late.refusal == ""
 
 
+def test_who_only_looks_for_long_is_named_and_no_process_before_it(start: Callable, folder: Path) -> None:
+    for file in (place("smoke"), folder / "results/smoke/runs/a run/.lock"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("4194305")  # of a process that is gone
+    looked = FORK.Event()
+
+    @contextlib.contextmanager
+    def meanwhile() -> Iterator[None]:
+        looked.wait(30)
+        yield
+
+    late = start("smoke", meanwhile)  # before, since a process that is forked later would share the lock
+    with looked_at("smoke"):
+        looked.set()
+        assert f"(process {os.getpid()})" in late.refusal
+
+
 def test_a_run_that_its_workflow_has_left_is_named_and_nothing_is_held(start: Callable) -> None:
     ready = FORK.Event()
 
