@@ -5,7 +5,8 @@
 # make report     the tables and the report, paper_tables/<scale>/report.html, a file for a browser
 # make test-slurm the smoke scale through a Slurm of its own on this machine (needs slurm-wlm and munge)
 #
-# SCALE=quick     which scale (smoke, quick, floor, cpu, paper); without it, the one that suits this machine
+# SCALE=quick     which scale (cpu, floor, floor-gpu, noise, paper, paper-short, quick, smoke); without it, the one that
+#                 suits this machine
 # CORES=1         cores, of which a run on a CPU takes as many as its scale says (default: 2 where there are as many)
 # ARGS=...        further options of snakemake (or of pytest, for `make test`), such as ARGS=-n
 # PYTHON=python3  the Python (3.11 or newer) that .venv is made with

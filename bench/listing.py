@@ -1,9 +1,8 @@
 """`python -m bench list`: what there is to choose from."""
 
 import argparse
-from pathlib import Path
 
-CONFIGURATIONS = Path(__file__).parents[1] / "config"
+from bench.configuration import SCALES
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,13 +26,8 @@ def sections() -> list[tuple[str, list[tuple[str, ...]]]]:
         ("Architectures", [(each.name, each.kind, ", ".join(each.reconstructions), each.summary) for each in entries]),
         ("Reconstructions", list(RECONSTRUCTIONS.items())),
         ("Data sets", [(name, dataset.summary) for name, dataset in DATASETS.items()]),
-        ("Scales", [(name, f"config/{name}.yaml") for name in scales()]),
+        ("Scales", [(name, f"config/{name}.yaml") for name in SCALES]),
     ]
-
-
-def scales() -> list[str]:
-    """Names of the configurations in config/; schema.yaml is what they are checked against, not a scale."""
-    return sorted(path.stem for path in CONFIGURATIONS.glob("*.yaml") if path.stem != "schema")
 
 
 def section(title: str, rows: list[tuple[str, ...]]) -> str:

@@ -1,17 +1,19 @@
 """The choice of the scale, and what is said about it before anything runs."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from bench import scales
 from bench.announcement import announce, duration
-from bench.configuration import load
+from bench.configuration import SCALES, load
 from bench.errors import InputError
 from bench.jobs import planned_jobs
 from bench.records import write_record
 from bench.scales import choose, gpu_name
+from tests.smoke import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -120,6 +122,13 @@ def test_the_announcement_says_what_was_found_chosen_and_is_left(
     assert "all records are there" in second
     announce(choice, {**configuration, "claims": ["whole-batch"]})
     assert "claims: whole-batch besides" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_readme_and_makefile_name_every_scale(scale: str) -> None:
+    assert f"| `{scale}` |" in (ROOT / "README.md").read_text()
+    (names,) = re.findall(r"which scale \(([\w, -]+)\)", (ROOT / "Makefile").read_text())
+    assert scale in names.split(", ")
 
 
 @pytest.mark.parametrize(

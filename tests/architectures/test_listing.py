@@ -8,6 +8,7 @@ import pytest
 from bench import listing
 from bench.__main__ import main
 from bench.architectures import ARCHITECTURES
+from bench.configuration import SCALES
 
 
 @pytest.fixture
@@ -17,10 +18,7 @@ def data_sets(monkeypatch):
     monkeypatch.setitem(sys.modules, "bench.data", SimpleNamespace(DATASETS=data_sets))
 
 
-def test_it_lists_every_architecture_data_set_and_scale(data_sets, tmp_path, monkeypatch, capsys):
-    for name in ("quick", "paper", "schema"):
-        (tmp_path / f"{name}.yaml").touch()
-    monkeypatch.setattr(listing, "CONFIGURATIONS", tmp_path)
+def test_it_lists_every_architecture_data_set_and_scale(data_sets, capsys):
     assert main(["list"]) == 0
     out = capsys.readouterr().out
     for name, entry in ARCHITECTURES.items():
@@ -31,7 +29,7 @@ def test_it_lists_every_architecture_data_set_and_scale(data_sets, tmp_path, mon
         "  noisy  inputs",
         "  exact  inputs",
         "  digits  handwritten digits",
-        "  quick  config/quick.yaml",
+        *(f"  {name:{max(map(len, SCALES))}}  config/{name}.yaml" for name in SCALES),
     ):
         assert f"\n{line}" in out
     assert "schema" not in out
