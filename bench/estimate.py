@@ -152,7 +152,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def _finished(record: dict[str, Any], here: dict[str, dict[str, Any]]) -> bool:
-    """Whether the record is of a run that came to its end on this machine's hardware, which `here` remembers by kind."""
+    """Whether the record is of a run that came to its end on this hardware, which `here` remembers by kind."""
     kind = record["settings"]["device_type"]
     if kind not in here:  # asking takes a process where there is a GPU
         here[kind] = hardware(torch_device(kind))
