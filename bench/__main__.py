@@ -37,8 +37,8 @@ STEPS = {
 }
 # Steps that compute on a GPU for as long as they run; others that do lease it where they do.
 LEASED = ("epoch", "numerics", "timeline")
-WITHOUT_TORCH = ("timeline-figures", "figures", "show")
-WITHOUT_OPTIMIZER = ("list", "plan", "tables", "claims", "report")
+WITHOUT_TORCH = ("show",)
+WITHOUT_OPTIMIZER = ("list", "plan", "tables", "claims", "figures", "timeline-figures", "report")
 
 
 def main(arguments: list[str] | None = None) -> int:
