@@ -77,7 +77,7 @@ def outgrown(record: dict[str, Any], time_limit_s: float | None) -> bool:
 
 def planned_jobs(configuration: Configuration, results: Path) -> list[Job]:
     """The training runs, measurements and experiments on noise whose records are the folder `results`."""
-    first, limit = configuration["devices"][0]["device"], configuration["time_limit_s"]
+    first, limit = plan.table1_device(configuration)["device"], configuration["time_limit_s"]
     jobs = []
     for run in plan.planned_runs(configuration):
         record = results / "runs" / run.name / "record.json"

@@ -75,6 +75,12 @@ def device_entry(configuration: Configuration, name: str) -> dict[str, Any]:
     return next(device for device in configuration["devices"] if device["name"] == name)
 
 
+def table1_device(configuration: Configuration) -> dict[str, Any]:
+    """The device that Table 1 is about, and that memory and steps are measured on: the first without a memory cap."""
+    devices = configuration["devices"]
+    return next((device for device in devices if not device["memory_cap_mb"]), devices[0])
+
+
 def run_key(configuration: Configuration, run: Run) -> str:
     """Key (12 hexadecimal digits) of a training run's record."""
     device = device_entry(configuration, run.device)

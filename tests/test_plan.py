@@ -10,8 +10,9 @@ import pytest
 from bench import plan
 from bench.configuration import FOLDER, SCALES, read
 from bench.jobs import planned_jobs
-from bench.plan import Run, memory_key, memory_targets, planned_runs, run_key, steps_key, steps_targets
+from bench.plan import Run, device_entry, memory_key, memory_targets, planned_runs, run_key, steps_key, steps_targets
 from bench.records import write_record
+from bench.reporting.command import study_of
 
 RUN = Run("hybrid", "noisy", "machine", 1)
 CAPPED = Run("hybrid", "noisy", "capped-1gb", 1)
@@ -133,6 +134,16 @@ def test_a_raised_time_limit_asks_again_for_runs_that_timed_out(
         assert (job.state, job.demand) == ("done", demand)
     job.record.write_text("{")
     assert job.state == "broken" and job.demand == (job.key if present is None else f"{job.key} in {present} s")
+
+
+def test_measured_is_the_device_that_table_1_is_about(configuration: dict[str, Any]) -> None:
+    machine, capped = configuration["devices"][:2]
+    others = [{**capped, "device": "cuda"}, {**machine, "device": "cpu"}]
+    for devices, first in ((others, "machine"), (others[:1], "capped-1gb")):
+        of = {**configuration, "devices": devices}
+        assert study_of(of, Path("results")).device == first
+        measured = {job.device for job in planned_jobs(of, Path("results")) if job.kind != "train"}
+        assert measured == {device_entry(of, first)["device"]}
 
 
 def test_a_key_is_twelve_hexadecimal_digits(configuration: dict[str, Any]) -> None:

@@ -38,16 +38,14 @@ def study_of(config: dict[str, Any], results: Path) -> Study:
     pairs = plan.memory_targets(config)
     memory = {memory_path(results, pair): plan.memory_key(config, *pair) for pair in pairs}
     steps = {steps_path(results, name): plan.steps_key(config, name) for name in plan.steps_targets(config)}
-    devices = config["devices"]
-    uncapped = [device for device in devices if not device.get("memory_cap_mb")]
     return Study(
         scale=config["scale"],
         target_accuracy=config["target_accuracy"],
         runs=runs,
         pairs=pairs,
         keys={run.name: plan.run_key(config, run) for run in runs},
-        device=(uncapped or devices)[0]["name"],
-        labels={device["name"]: label for device in devices if (label := _label(device))},
+        device=plan.table1_device(config)["name"],
+        labels={device["name"]: label for device in config["devices"] if (label := _label(device))},
         measurement_keys=memory | steps,
         time_limit_s=config["time_limit_s"],
         further_targets=config["further_targets"],
