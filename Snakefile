@@ -16,7 +16,6 @@ from snakemake.exceptions import WorkflowError
 from bench.announcement import RESULTS, announce
 from bench.errors import InputError
 from bench.jobs import planned_jobs
-from bench.plan import timeline_key
 from bench.reporting.figures.names import FIGURE_FILES
 from bench.reporting.timelines.names import timeline_names
 from bench.scales import choose, configuration_of
@@ -43,6 +42,7 @@ for job in jobs:
     if job.kind in ("memory", "steps"):
         measurements.setdefault(job.architecture, []).append(job)
 experiments = {job.name: job for job in jobs if job.kind == "numerics"}
+(timelines,) = (job for job in jobs if job.kind == "timeline")
 CLAIMS = {"paper-shapes": "<results>/paper_shapes.json", "whole-batch": "<results>/whole-batch/record.json"}
 
 
@@ -87,7 +87,7 @@ localrules:
 # The records are asked for by name: tables that lie there from elsewhere, as in a fresh clone, do not stand for them.
 rule all:
     input:
-        records=[*(job.record.as_posix() for job in jobs), "<results>/timeline.json"],
+        records=[job.record.as_posix() for job in jobs],
         tables=expand("<tables>/{table}.{suffix}", table=["table1", "table2"], suffix=["md", "csv", "tex"]),
         figures=expand("<tables>/figures/{file}", file=FIGURE_FILES if experiments else []),
         timelines=expand("<tables>/figures/{name}.{suffix}", name=timeline_names(settings), suffix=["png", "pdf"]),
@@ -190,15 +190,19 @@ rule timeline:
         gpu=gpus,
     params:
         config=choice.path,
-        key=timeline_key(settings),
+        key=timelines.key,
+        run=timelines.arguments,
     shell:
-        "python -m bench timeline --config {params.config} --output {output.record} > {log} 2>&1"
+        "python -m bench timeline --config {params.config} {params.run} --output {output.record} > {log} 2>&1"
 
 
 rule timeline_figures:
     input:
         record=rules.timeline.output.record,
-        code=sorted(path.as_posix() for path in Path("bench/reporting/timelines").glob("*.py")),
+        code=[
+            *sorted(path.as_posix() for path in Path("bench/reporting/timelines").glob("*.py")),
+            "bench/reporting/figures/style.py",
+        ],
     output:
         expand("<tables>/figures/{name}.{suffix}", name=timeline_names(settings), suffix=["png", "pdf"]),
     log:
@@ -217,7 +221,7 @@ rule timeline_figures:
 # The tables of a whole scale: every record is made first.
 rule collect:
     input:
-        records=[job.record.as_posix() for job in jobs if job.kind != "numerics"],
+        records=[job.record.as_posix() for job in jobs if job.kind not in ("numerics", "timeline")],
         code=sorted(path.as_posix() for path in Path("bench/reporting").glob("*.py")),
     output:
         rules.all.input.tables,

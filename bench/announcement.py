@@ -18,6 +18,7 @@ KINDS = {
     "train": "training runs",
     "memory": "memory measurements",
     "steps": "step timings",
+    "timeline": "record of timelines",
     "numerics": "experiments on noise",
 }
 

@@ -21,7 +21,7 @@ from bench.configuration import Configuration
 from bench.errors import InputError
 from bench.jobs import Job
 from bench.numerics.expected_time import expected_seconds
-from bench.plan import device_entry
+from bench.plan import device_entry, timeline_targets
 from bench.provenance import hardware
 from bench.records import read_record
 from bench.training.device import torch_device
@@ -60,10 +60,10 @@ class Estimator:
         if job.kind == "numerics":
             return START_S + expected_seconds(self.configuration, job.name, torch_device(job.device).type)
         kind, images = torch_device(job.device).type, self._images(job)
-        return START_S + sum(
-            images * self._operations(job.architecture, each) / self._rate((kind, job.architecture, each))
-            for each in job.reconstructions
-        )
+        pairs = [(job.architecture, each) for each in job.reconstructions]
+        if job.kind == "timeline":
+            pairs = timeline_targets(self.configuration)
+        return START_S + sum(images * self._operations(*pair) / self._rate((kind, *pair)) for pair in pairs)
 
     def _images(self, job: Job) -> int:
         """Images that go through a training step of each reconstruction of the job."""
@@ -72,6 +72,8 @@ class Estimator:
             epochs = device_entry(configuration, job.run.device)["epochs"] or configuration["training"]["epochs"]
             data = configuration["data"]
             return epochs * (data["train_images"] or TRAINING_IMAGES.get(data["name"], OTHER_TRAINING_IMAGES))
+        if job.kind == "timeline":
+            return 2 * configuration["memory"]["batch_sizes"][0]  # a step that is watched, after one that is not
         if job.kind == "memory":
             return sum(configuration["memory"]["batch_sizes"]) + configuration["memory"]["table_batch_size"]
         return configuration["steps"]["batch_size"] * (configuration["steps"]["repeats"] + 1)
@@ -101,7 +103,7 @@ class Estimator:
         here: dict[str, dict[str, Any]] = {}
         for path in sorted(results.glob("runs/*/record.json")):
             # What is broken, or of a network that is no longer planned, is reported by the tables, and no ground here.
-            with contextlib.suppress(InputError, KeyError, IndexError, TypeError, ZeroDivisionError):
+            with contextlib.suppress(InputError, KeyError, IndexError, TypeError, ValueError, ZeroDivisionError):
                 record = read_record(path)
                 if _finished(record, here) and (rate := self._recorded_rate(record)) > 0:
                     settings = record["settings"]

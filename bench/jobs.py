@@ -1,5 +1,6 @@
 """The jobs of a scale: every record that it needs, where the record lies, its key, and how far it has got."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from bench.records import read_record, recorded_digest
 class Job:
     """One process that writes one record."""
 
-    kind: str  # "train", "memory", "steps" or "numerics"
+    kind: str  # "train", "memory", "steps", "timeline" or "numerics"
     name: str
     architecture: str
     reconstructions: tuple[str, ...]
@@ -29,6 +30,8 @@ class Job:
         """What tells this job from the others of its kind, as arguments of `python -m bench <kind>`."""
         if self.kind == "numerics":
             return f"--experiment {self.name} --device {self.device}"
+        if self.kind == "timeline":
+            return f"--device {self.device}"
         words = f"--architecture {self.architecture}"
         if self.kind != "steps":
             words += f" --reconstruction {self.reconstructions[0]}"
@@ -39,13 +42,7 @@ class Job:
     @property
     def state(self) -> str:
         """`done`, `missing`, `stale` (made with other settings or other code) or `broken` (not readable)."""
-        if not self.record.exists():
-            return "missing"
-        try:
-            record = read_record(self.record)
-        except InputError:
-            return "broken"
-        return "done" if self._answers(record) else "stale"
+        return state_of(self.record, self._answers)
 
     @property
     def demand(self) -> str:
@@ -67,6 +64,17 @@ class Job:
         return recorded_digest(record, "key") == self.key and not outgrown(record, self.time_limit_s)
 
 
+def state_of(path: Path, answers: Callable[[dict[str, Any]], bool]) -> str:
+    """The state of the record at `path`; `answers` says whether what is read is what would be made now."""
+    if not path.exists():
+        return "missing"
+    try:
+        record = read_record(path)
+    except InputError:
+        return "broken"
+    return "done" if answers(record) else "stale"
+
+
 def outgrown(record: dict[str, Any], time_limit_s: float | None) -> bool:
     """Whether the record is of a run that timed out under a limit lower than the present one (None: no limit)."""
     outcome, under = record.get("outcome"), record.get("time_limit_s")
@@ -76,7 +84,7 @@ def outgrown(record: dict[str, Any], time_limit_s: float | None) -> bool:
 
 
 def planned_jobs(configuration: Configuration, results: Path) -> list[Job]:
-    """The training runs, measurements and experiments on noise whose records are the folder `results`."""
+    """The training runs, measurements, timelines and experiments on noise whose records are the folder `results`."""
     first, limit = plan.table1_device(configuration)["device"], configuration["time_limit_s"]
     jobs = []
     for run in plan.planned_runs(configuration):
@@ -94,6 +102,8 @@ def planned_jobs(configuration: Configuration, results: Path) -> list[Job]:
         key = plan.steps_key(configuration, architecture)
         record = results / "steps" / f"{architecture}.json"
         jobs.append(Job("steps", architecture, architecture, reconstructions, record, key, first))
+    key = plan.timeline_key(configuration)
+    jobs.append(Job("timeline", "timeline", "", (), results / "timeline.json", key, first))
     for experiment in plan.numerics_targets(configuration):
         key = plan.numerics_key(configuration, experiment)
         jobs.append(Job("numerics", experiment, "", (), results / "numerics" / f"{experiment}.json", key, first))

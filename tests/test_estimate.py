@@ -47,6 +47,12 @@ def test_recomputation_is_counted(configuration: dict[str, Any], tmp_path: Path)
         assert low < noisy / ideal <= high
 
 
+def test_timelines_take_two_steps_of_each_network_that_has_one(configuration: dict[str, Any], tmp_path: Path) -> None:
+    seconds = Estimator(configuration, tmp_path).seconds(job(configuration, tmp_path, "timeline"))
+    less = {**configuration, "architectures": {"resnet18": configuration["architectures"]["resnet18"]}}
+    assert START_S < Estimator(less, tmp_path).seconds(job(less, tmp_path, "timeline")) < seconds < 2 * START_S
+
+
 def test_without_records_the_rate_is_assumed(configuration: dict[str, Any], tmp_path: Path) -> None:
     estimator = Estimator(configuration, tmp_path)
     assert "factor of three" in estimator.basis

@@ -108,7 +108,7 @@ def test_the_announcement_says_what_was_found_chosen_and_is_left(
     monkeypatch.chdir(tmp_path)
     jobs = planned_jobs(configuration, Path("results/smoke"))
     count = {kind: sum(job.kind == kind for job in jobs) for kind in ("train", "memory", "steps")}
-    counts = f"{count['train']} training runs", f"{count['memory']} memory", f"{count['steps']} step"
+    counts = f"{count['train']} training runs", f"{count['memory']} memory", f"{count['steps']} step", "1 record of tim"
     announce(choice, configuration)
     first = capsys.readouterr().err
     for words in ("no CUDA GPU", "smoke, because", *counts, "minute", "SCALE="):
