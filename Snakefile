@@ -16,6 +16,7 @@ from snakemake.exceptions import WorkflowError
 from bench.announcement import RESULTS, announce
 from bench.errors import InputError
 from bench.jobs import planned_jobs
+from bench.long_measurements import asked, at_hand
 from bench.reporting.figures.names import FIGURE_FILES
 from bench.reporting.timelines.names import timeline_names
 from bench.scales import choose, configuration_of
@@ -29,9 +30,10 @@ try:
     choice = choose(str(config.get("scale", "")))
     settings = configuration_of(choice)
     jobs = planned_jobs(settings, RESULTS / choice.scale)
+    claims = {claim.name: claim for claim in asked(settings, RESULTS / choice.scale)}
     if workflow.is_main_process:
         announce(choice, settings)
-        if busy := make_way(choice.scale, jobs):
+        if busy := make_way(choice.scale, [*jobs, *claims.values()]):
             print(f"note:   {busy}", file=sys.stderr, flush=True)
 except InputError as error:
     raise WorkflowError(str(error)) from None
@@ -43,7 +45,6 @@ for job in jobs:
         measurements.setdefault(job.architecture, []).append(job)
 experiments = {job.name: job for job in jobs if job.kind == "numerics"}
 (timelines,) = (job for job in jobs if job.kind == "timeline")
-CLAIMS = {"paper-shapes": "<results>/paper_shapes.json", "whole-batch": "<results>/whole-batch/record.json"}
 
 
 def gpus(wildcards):
@@ -240,41 +241,51 @@ rule collect:
 
 # For the claims table alone, where the scale's `claims` asks for them: bytes at the draft's own shapes, and one step with
 # the whole training set as its batch. Elsewhere they are made by hand (docs/memory.md).
-rule paper_shapes:
-    output:
-        record=ensure("<results>/paper_shapes.json", non_empty=True),
-    log:
-        "<results>/logs/paper-shapes.log",
-    conda:
-        "envs/bench.yaml"
-    resources:
-        gpu=gpus,
-    shell:
-        "python -m bench paper-shapes --output {output.record} > {log} 2>&1"
+if "paper-shapes" in claims:
+
+    rule paper_shapes:
+        output:
+            record=ensure("<results>/paper_shapes.json", non_empty=True),
+        log:
+            "<results>/logs/paper-shapes.log",
+        conda:
+            "envs/bench.yaml"
+        resources:
+            gpu=gpus,
+        params:
+            key=claims["paper-shapes"].key,
+        shell:
+            "python -m bench paper-shapes --output {output.record} > {log} 2>&1"
 
 
-rule whole_batch:
-    output:
-        record=ensure("<results>/whole-batch/record.json", non_empty=True),
-    log:
-        "<results>/logs/whole-batch.log",
-    conda:
-        "envs/bench.yaml"
-    threads: cores
-    resources:
-        gpu=gpus,
-        mem_mb=16000,
-    params:
-        config=choice.path,
-        folder=subpath(output.record, parent=True),
-    shell:
-        "python -m bench whole-batch --config {params.config} --output {params.folder} > {log} 2>&1"
+if "whole-batch" in claims:
+
+    rule whole_batch:
+        output:
+            record=ensure("<results>/whole-batch/record.json", non_empty=True),
+        log:
+            "<results>/logs/whole-batch.log",
+        conda:
+            "envs/bench.yaml"
+        threads: cores
+        resources:
+            gpu=gpus,
+            mem_mb=16000,
+        params:
+            config=choice.path,
+            key=claims["whole-batch"].key,
+            folder=subpath(output.record, parent=True),
+        shell:
+            "python -m bench whole-batch --config {params.config} --output {params.folder} > {log} 2>&1"
 
 
 # What the draft leaves open.
 rule claims:
     input:
-        records=[*rules.collect.input.records, *(CLAIMS[name] for name in settings["claims"])],
+        records=[
+            *rules.collect.input.records,
+            *(record.as_posix() for record in at_hand(settings, RESULTS / choice.scale)),
+        ],
         code=rules.collect.input.code,
     output:
         rules.all.input.claims,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.configuration import SCALES, Configuration
 from bench.jobs import Job, planned_jobs
+from bench.long_measurements import asked
 from bench.scales import Choice
 
 if TYPE_CHECKING:
@@ -42,13 +43,16 @@ def summary(configuration: Configuration, jobs: Sequence[Job], estimator: "Estim
     counts = [f"{by_kind[kind]} {words}" for kind, words in KINDS.items() if by_kind[kind]]
     data = configuration["data"]
     lines = [f"plan:   {', '.join(counts)} on {data['name']}, images of {data['image_size']}x{data['image_size']}"]
-    if configuration["claims"]:
-        lines.append(f"claims: {' and '.join(configuration['claims'])} besides, not in the time below")
+    if claims := asked(configuration, RESULTS / configuration["scale"]):
+        named = " and ".join(f"{claim.name} ({claim.state})" for claim in claims)
+        lines.append(f"claims: {named} besides, not in the time below")
     by_state = Counter(states.values())
     if set(by_state) != {"missing"}:
         lines.append(f"state:  {', '.join(f'{count} {state}' for state, count in by_state.items())}")
     left = [job for job, state in states.items() if state != "done"]
     if not left:
+        if any(claim.state != "done" for claim in claims):
+            return [*lines, "time:   all records are there but those for the claims table"]
         return [*lines, "time:   all records are there; only the tables may have to be made"]
     if estimator is None:
         # Here and not at the top: this imports torch, and counts operations.

@@ -9,10 +9,11 @@ import contextlib
 from collections.abc import Iterable
 
 from bench.jobs import Job
+from bench.long_measurements import LongMeasurement
 from bench.workflow_lock import FOLDERS, STATE, looked_at, place
 
 
-def make_way(scale: str, jobs: Iterable[Job]) -> str | None:
+def make_way(scale: str, jobs: Iterable[Job | LongMeasurement]) -> str | None:
     """Set right what is remembered of `scale`, whose `jobs` are planned now.
 
     A sentence where that is left alone: a workflow is at work, or there is no writing or no locking here.
@@ -39,7 +40,7 @@ def remove_locks(scale: str) -> None:
                 lock.unlink()
 
 
-def set_mark(job: Job) -> None:
+def set_mark(job: Job | LongMeasurement) -> None:
     """Mark a record that is stale or broken, so that it is made again whatever else Snakemake knows of it.
 
     Where the record is done, remove the mark, and with it what Snakemake knew of the record's predecessor.
