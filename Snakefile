@@ -21,6 +21,7 @@ from bench.reporting.figures.names import FIGURE_FILES
 from bench.reporting.timelines.names import timeline_names
 from bench.scales import choose, configuration_of
 from bench.snakemake_state import make_way
+from bench.training.run_record import digest_of
 from bench.training.settings import available_cpus
 from bench.workflow_lock import hold
 
@@ -45,6 +46,10 @@ for job in jobs:
         measurements.setdefault(job.architecture, []).append(job)
 experiments = {job.name: job for job in jobs if job.kind == "numerics"}
 (timelines,) = (job for job in jobs if job.kind == "timeline")
+# As a word of a shell. It is quoted here and stays a path, since Snakemake compares commands and parameters that are text,
+# and where a configuration lies makes no record another: records have their keys, and tables this digest.
+CONFIG = Path(quote(str(choice.path)))
+SETTINGS = digest_of(settings)
 
 
 def gpus(wildcards):
@@ -109,7 +114,7 @@ rule train:
     resources:
         gpu=gpus,
     params:
-        config=choice.path,
+        config=CONFIG,
         key=lambda wildcards: trainings[wildcards.name].demand,
         run=lambda wildcards: trainings[wildcards.name].arguments,
         folder=subpath(output.record, parent=True),
@@ -133,7 +138,7 @@ for architecture, records in measurements.items():
             gpu=gpus,
             timing=1,
         params:
-            config=choice.path,
+            config=CONFIG,
             key=[job.key for job in records],
             run=f"--architecture {architecture} --device {records[0].device}",
             folder=RESULTS / choice.scale,
@@ -154,7 +159,7 @@ rule numerics:
     resources:
         gpu=gpus,
     params:
-        config=choice.path,
+        config=CONFIG,
         key=lambda wildcards: experiments[wildcards.name].key,
         run=lambda wildcards: experiments[wildcards.name].arguments,
     shell:
@@ -172,7 +177,7 @@ rule figures:
     conda:
         "envs/bench.yaml"
     params:
-        config=choice.path,
+        config=CONFIG,
         results=RESULTS / choice.scale,
         folder=subpath(output[0], parent=True),
     shell:
@@ -190,7 +195,7 @@ rule timeline:
     resources:
         gpu=gpus,
     params:
-        config=choice.path,
+        config=CONFIG,
         key=timelines.key,
         run=timelines.arguments,
     shell:
@@ -211,7 +216,7 @@ rule timeline_figures:
     conda:
         "envs/bench.yaml"
     params:
-        config=choice.path,
+        config=CONFIG,
         results=RESULTS / choice.scale,
         folder=subpath(output[0], parent=True),
     shell:
@@ -231,7 +236,8 @@ rule collect:
     conda:
         "envs/bench.yaml"
     params:
-        config=choice.path,
+        config=CONFIG,
+        settings=SETTINGS,
         results=RESULTS / choice.scale,
         folder=subpath(output[0], parent=True),
     shell:
@@ -272,7 +278,7 @@ if "whole-batch" in claims:
             gpu=gpus,
             mem_mb=16000,
         params:
-            config=choice.path,
+            config=CONFIG,
             key=claims["whole-batch"].key,
             folder=subpath(output.record, parent=True),
         shell:
@@ -294,7 +300,8 @@ rule claims:
     conda:
         "envs/bench.yaml"
     params:
-        config=choice.path,
+        config=CONFIG,
+        settings=SETTINGS,
         results=RESULTS / choice.scale,
         folder=subpath(output[0], parent=True),
     shell:
@@ -317,7 +324,8 @@ rule report:
     conda:
         "envs/bench.yaml"
     params:
-        config=choice.path,
+        config=CONFIG,
+        settings=SETTINGS,
         results=RESULTS / choice.scale,
         folder=subpath(output.report, parent=True),
     shell:
@@ -332,7 +340,7 @@ rule tables:
     conda:
         "envs/bench.yaml"
     params:
-        config=choice.path,
+        config=CONFIG,
         results=RESULTS / choice.scale,
         folder=Path("paper_tables") / choice.scale,
     shell:

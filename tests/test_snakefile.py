@@ -1,0 +1,110 @@
+"""What a start of the workflow takes for current, and what it makes anew, by what lies there.
+
+The scale is a tiny one in a folder whose name has spaces; its records were never measured, but have the right keys.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bench.configuration import read
+from bench.jobs import planned_jobs
+from bench.long_measurements import asked, whole_batch_key
+from bench.records import write_record
+from tests import tiny_run
+from tests.smoke import ROOT
+
+IMAGES = 100
+CONFIG = {
+    **tiny_run.CONFIG,
+    "data": {**tiny_run.CONFIG["data"], "image_size": 8},
+    "architectures": {"hybrid": {"reconstructions": ["ideal", "noisy"], "depths": [1, 1], "initial_channels": 4}},
+    "claims": ["paper-shapes", "whole-batch"],
+}
+TABLES = ("paper_tables/tiny/table1.md", "paper_tables/tiny/claims.md")
+LONG = {"paper_shapes", "whole_batch"}
+
+
+class Tree:
+    """A copy of the tree, and in it the tiny scale with all of its records."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.config = folder, folder / "scales of mine" / "tiny.yaml"
+        for name in ("bench", "config", "profiles", "envs"):
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy2(ROOT / "Snakefile", folder)
+        self.config.parent.mkdir()
+        self.configure()
+        configuration = read(self.config)
+        for job in planned_jobs(configuration, self.results):
+            write_record(job.record, {"kind": job.kind, "digest": {"key": job.key}})
+        shapes, whole = asked(configuration, self.results)
+        write_record(shapes.record, {"kind": "paper-shapes", "digest": {"code": shapes.key}})
+        key = whole_batch_key(configuration, IMAGES)
+        write_record(whole.record, {"kind": "train", "digest": {"key": key}, "data": {"sizes": [IMAGES, 50]}})
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results" / "tiny"
+
+    def configure(self, **changes: Any) -> None:
+        """Write the configuration, with other values of some keys."""
+        self.config.write_text(yaml.safe_dump({**CONFIG, **changes}))
+
+    def start(self, *options: str) -> str:
+        """What Snakemake prints; the test fails when it does."""
+        command = [sys.executable, "-m", "snakemake", "--cores", "1", *options]
+        command += ["--config", f"scale={self.config.relative_to(self.folder)}"]
+        environment = {name: value for name, value in os.environ.items() if name != "SCALE"}
+        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def planned(self, *targets: str) -> set[str]:
+        """The rules that a start would run."""
+        printed = self.start("-n", *targets).splitlines()
+        return {line.split()[1].rstrip(":") for line in printed if line.startswith(("rule ", "localrule "))} - {"all"}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    return Tree(tmp_path / "a tree")
+
+
+def test_tables_are_made_again_where_the_configuration_or_what_was_made_by_hand_changes(tree: Tree) -> None:
+    tree.start(*TABLES)
+    assert all((tree.folder / table).exists() for table in TABLES)
+    assert not tree.planned(*TABLES)
+    tree.configure(further_targets=[0.9])
+    assert tree.planned(*TABLES) == {"collect", "claims"}
+    tree.configure(claims=[])
+    (tree.results / "paper_shapes.json").rename(tree.results / "kept")
+    (tree.results / "whole-batch" / "record.json").unlink()
+    tree.start(*TABLES)
+    assert not tree.planned(*TABLES)
+    (tree.results / "kept").rename(tree.results / "paper_shapes.json")
+    assert tree.planned(*TABLES) == {"claims"}
+
+
+def test_a_timeline_that_is_broken_or_stale_is_made_again(tree: Tree) -> None:
+    place = tree.results / "timeline.json"
+    figures = "paper_tables/tiny/figures/timeline-hybrid-noisy.png"
+    assert tree.planned(figures) == {"timeline_figures"}
+    place.write_text(place.read_text()[:20])
+    assert tree.planned(figures) == {"timeline", "timeline_figures"}
+    write_record(place, {"kind": "timeline", "digest": {"key": "0123456789ab"}})
+    assert tree.planned(figures) == {"timeline", "timeline_figures"}
+
+
+def test_long_measurements_that_are_stale_are_made_again(tree: Tree) -> None:
+    shapes, whole = tree.results / "paper_shapes.json", tree.results / "whole-batch" / "record.json"
+    assert not tree.planned(TABLES[1]) & LONG
+    write_record(shapes, {"kind": "paper-shapes", "digest": {"code": "0123456789ab"}})
+    whole.write_text("{")
+    assert tree.planned(TABLES[1]) & LONG == LONG
