@@ -1,9 +1,11 @@
-"""The two lists of pinned packages say the same."""
+"""The two lists of pinned packages say the same, and the container has them and what it needs besides."""
 
 import re
 from pathlib import Path
 
 import yaml
+
+from bench.workflow_lock import FOLDERS
 
 ROOT = Path(__file__).parent.parent
 
@@ -22,3 +24,14 @@ def test_the_container_installs_the_list_itself() -> None:
     text = (ROOT / "Containerfile").read_text()
     assert "--requirement envs/requirements.txt" in text
     assert not re.search(r"pip install (?!.*--requirement)", text)
+
+
+def test_what_a_container_writes_is_kept_on_the_host() -> None:
+    text = (ROOT / "Containerfile").read_text()
+    assert re.findall(r"-v \./(\w+):/work/\1", text) == list(FOLDERS)
+
+
+def test_what_git_ignores_is_in_no_image_and_its_commits_are() -> None:
+    ignored, left_out = ((ROOT / name).read_text().splitlines() for name in (".gitignore", ".containerignore"))
+    assert {line.strip("/") for line in ignored} == {line.removeprefix("**/") for line in left_out if line[0] != "#"}
+    assert ".git" not in left_out
