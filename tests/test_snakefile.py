@@ -17,6 +17,7 @@ from bench.configuration import read
 from bench.jobs import planned_jobs
 from bench.long_measurements import asked, whole_batch_key
 from bench.records import write_record
+from bench.reporting.timelines.names import timeline_names
 from tests import tiny_run
 from tests.smoke import ROOT
 
@@ -100,6 +101,16 @@ def test_a_timeline_that_is_broken_or_stale_is_made_again(tree: Tree) -> None:
     assert tree.planned(figures) == {"timeline", "timeline_figures"}
     write_record(place, {"kind": "timeline", "digest": {"key": "0123456789ab"}})
     assert tree.planned(figures) == {"timeline", "timeline_figures"}
+
+
+def test_timelines_are_drawn_again_where_the_style_of_figures_changes(tree: Tree) -> None:
+    figures = [f"paper_tables/tiny/figures/{name}.{kind}" for name in timeline_names(CONFIG) for kind in ("png", "pdf")]
+    for figure in figures:
+        (tree.folder / figure).parent.mkdir(parents=True, exist_ok=True)
+        (tree.folder / figure).touch()
+    assert not tree.planned(figures[0])
+    (tree.folder / "bench" / "reporting" / "figures" / "style.py").touch()
+    assert tree.planned(figures[0]) == {"timeline_figures"}
 
 
 def test_long_measurements_that_are_stale_are_made_again(tree: Tree) -> None:
