@@ -19,9 +19,9 @@ def record_of(path: Path, kind: str, fields: Sequence[str] = ()) -> dict[str, An
     return record
 
 
-def current_record(path: Path, kind: str, key: str, include_stale: bool) -> dict[str, Any]:
+def current_record(path: Path, kind: str, key: str, include_stale: bool, fields: Sequence[str] = ()) -> dict[str, Any]:
     """The same, where its key is `key`; another is an `InputError`, or with `include_stale` a warning."""
-    record = record_of(path, kind)
+    record = record_of(path, kind, fields)
     if recorded_digest(record, "key") != key:
         told = f"The record {path} was made with other settings or other code"
         if not include_stale:

@@ -13,10 +13,12 @@ from bench.records import read_record
 
 STATUSES = ("ok", "below-target", "diverged", "inexact", "out-of-memory", "timed-out")
 
-_COUNT = {"type": "integer", "minimum": 0}
-_AMOUNT = {"type": "number", "minimum": 0}
-_AMOUNT_OR_NULL = {"type": ["number", "null"], "minimum": 0}
-_COUNT_OR_NULL = {"type": ["integer", "null"], "minimum": 0}
+# JSON has integers of any size; up to this one a float holds each exactly, and nothing measured is larger.
+_RANGE = {"minimum": 0, "maximum": 2**53}
+_COUNT = {"type": "integer", **_RANGE}
+_AMOUNT = {"type": "number", **_RANGE}
+_AMOUNT_OR_NULL = {"type": ["number", "null"], **_RANGE}
+_COUNT_OR_NULL = {"type": ["integer", "null"], **_RANGE}
 _TEXT = {"type": "string"}
 
 
