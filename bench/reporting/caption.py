@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from bench.reporting.cells import images
 from bench.reporting.records_frame import BROKEN, NOT_RUN, STALE
 from bench.reporting.summary import usable
 
@@ -50,14 +51,10 @@ def _data(used: pd.DataFrame) -> list[str]:
     """Each data set that the runs trained on, and how it differs from the paper's CIFAR-10."""
     columns = ["data", "train_images", "test_images", "image_size"]
     return [
-        f"{name} ({_count(train)} training and {_count(test)} test images of {size:.0f}×{size:.0f}; "
+        f"{name} ({images(train)} training and {images(test)} test images of {size:.0f}×{size:.0f}; "
         f"{_likeness(name, train)})"
         for name, train, test, size in used[columns].drop_duplicates().itertuples(index=False)
     ]
-
-
-def _count(images: float) -> str:
-    return "all" if pd.isna(images) else f"{images:,.0f}"
 
 
 def _likeness(name: str, train_images: float) -> str:

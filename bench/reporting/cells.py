@@ -19,6 +19,11 @@ def count(value: float) -> str:
     return DASH if is_missing(value) else f"{int(value):,}"
 
 
+def images(number: float) -> str:
+    """A number of images; NaN is all that a data set has."""
+    return "all" if is_missing(number) else count(number)
+
+
 def decimal(value: float, digits: int) -> str:
     """A number with that many decimals."""
     return DASH if is_missing(value) else f"{value:,.{digits}f}"
