@@ -1,18 +1,13 @@
 """The claims table: theory of the paper's shapes, our records where there are any, and what was published."""
 
-from pathlib import Path
-
 import pandas as pd
 import pytest
 
-from bench import configuration
-from bench.plan import run_key
 from bench.provenance import code_digest
 from bench.records import write_record
 from bench.reporting import claims
 from bench.reporting.formats import to_csv, to_latex, to_markdown
 from bench.reporting.records_frame import COLUMNS, read_runs
-from bench.reporting.whole_batch import present_key
 from tests.reporting.synthetic import KEY, Run, study, train_record, write_train
 
 THEORY = {"parameters": 5.0, "bytes_per_pixel": 384.0, "batch_bytes": 2e8, "step_bytes": 3e8, "weights_bytes": 20.0}
@@ -125,30 +120,6 @@ def test_a_whole_batch_of_unknown_size_or_peak_stops_nothing(tmp_path):
     made = table(tmp_path)
     assert "all images" in value(made.frame, WHOLE, "basis")
     assert made.display.set_index([("Number", "")])[("Measured", "")][WHOLE] == "—"
-
-
-@pytest.mark.parametrize(
-    ("changes", "current"),
-    [
-        ({}, True),
-        ({"data": {"name": "digits", "image_size": 16}}, False),
-        ({"training": {"peak_learning_rate": 0.01}}, False),
-        ({"budget": 1000}, False),
-        ({"architectures": {}}, False),
-    ],
-)
-def test_a_whole_batch_of_other_data_or_another_recipe_is_not_current(changes, current):
-    config = configuration.load(Path("config/quick.yaml"))
-    made = {
-        **config,
-        "training": config["training"] | {"batch_size": 1437, "epochs": 1, "warmup_fraction": 0.0},
-        "devices": [config["devices"][0] | {"name": "whole-batch", "memory_cap_mb": 16000}],
-    }
-    sizes = {"sizes": [1437, 360]}
-    record = train_record(STEP, settings__train_images=None, settings__memory_cap_mb=16000, data=sizes)
-    now = {name: {**config[name], **new} if name == "training" else new for name, new in changes.items()}
-    assert (present_key({**config, **now}, record) == run_key(made, STEP)) == current
-    assert present_key(config, {**record, "data": {}}) is None
 
 
 @pytest.mark.parametrize(
