@@ -60,7 +60,7 @@ def _table1(
             *remarks.faults(here, measurements),
             *remarks.mixtures(here, include_stale),
             *remarks.overflows(here, include_stale),
-            *remarks.mismatches(here, measurements),
+            *remarks.mismatches(here, measurements, include_stale),
             *extra,
         ),
         frame=frame,

@@ -6,7 +6,7 @@ import pandas as pd
 
 from bench.reporting.cells import images
 from bench.reporting.records_frame import BROKEN, NOT_RUN, STALE
-from bench.reporting.summary import usable
+from bench.reporting.summary import usable, used_statuses
 
 _PAPER_TRAINING_IMAGES = 50_000
 
@@ -21,7 +21,7 @@ def caption(
     for kind in ("memory", "steps") if measurements is not None else ():
         names = {f"{kind}_{name}": name for name in ("status", "path", "hardware", "commit", "date")}
         records = measurements[list(names)].rename(columns=names).drop_duplicates("path")
-        current = records["status"].isin(["ok", STALE] if include_stale else ["ok"])
+        current = records["status"].isin(used_statuses(include_stale))
         cited.append(records.loc[current, ["hardware", "commit", "date"]])
         counts.append(_counts(f"{kind} records", records["status"], include_stale))
     origin = pd.concat(cited, ignore_index=True)

@@ -41,7 +41,7 @@ def _row(runs: pd.DataFrame, include_stale: bool, further_targets: Sequence[floa
     ended = finished(used)
     return {
         "source": "measured",
-        "parameters": runs["parameters"].dropna().max(),
+        "parameters": used["parameters"].dropna().max(),
         **summarise(runs, include_stale),
         **interval_columns("flip_tta_accuracy", mean_interval(ended["flip_tta_accuracy"])),
         **_at_target("target", int((used["outcome"] == "ok").sum()), used["time_to_target_s"]),

@@ -131,3 +131,8 @@ def test_flip_tta_is_a_column_of_its_own_where_a_run_has_it(tmp_path):
 def test_a_run_judged_on_training_images_is_in_no_table(tmp_path):
     write_train(tmp_path, MACHINE[0], settings__evaluated_on="validation")
     assert "1 broken" in table2(tmp_path).display.iloc[0][("Status", "")]
+
+
+def test_parameters_of_a_stale_run_are_left_out(tmp_path):
+    write_train(tmp_path, MACHINE[0], digest__key="old")
+    assert math.isnan(table2(tmp_path).frame.iloc[0]["parameters"])
