@@ -71,9 +71,10 @@ def _table1(
 def _table2(
     study: Study, runs: pd.DataFrame, measurements: pd.DataFrame, extra: list[str], include_stale: bool
 ) -> Table:
-    further = study.further_targets
-    frame = table2.table2_frame(runs, study.labels, include_stale, further).assign(scale=study.scale)
-    targets = " and ".join(f"{100 * target:g} %" for target in (study.target_accuracy, *further))
+    target = study.target_accuracy
+    further = [other for other in study.further_targets if other != target]
+    frame = table2.table2_frame(runs, study.labels, target, include_stale, further).assign(scale=study.scale)
+    targets = " and ".join(f"{100 * accuracy:g} %" for accuracy in (target, *further))
     title = f"Table 2. Time to {targets} accuracy by device"
     return Table(
         name="table2",
@@ -86,6 +87,6 @@ def _table2(
             *extra,
         ),
         frame=frame,
-        display=table2.table2_display(frame, study.target_accuracy, further),
+        display=table2.table2_display(frame, target, further),
         ruled_by="Device",
     )
