@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.errors import InputError
-from bench.reporting import remarks, table1, table2
+from bench.reporting import devices, remarks, table1, table2
 from bench.reporting.caption import caption
 from bench.reporting.formats import Table
 from bench.reporting.measurements_frame import Pair, read_measurements
@@ -82,6 +82,7 @@ def _table2(
         notes=table2.NOTES,
         warnings=(
             *remarks.faults(runs, measurements.iloc[:0]),
+            *devices.mixed_devices(runs, include_stale),
             *remarks.mixtures(runs, include_stale),
             *remarks.overflows(runs, include_stale),
             *extra,

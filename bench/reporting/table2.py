@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bench.reporting import cells, published
+from bench.reporting.devices import row_labels
 from bench.reporting.statistics import mean_interval, time_to_target
 from bench.reporting.summary import GROUP, finished, interval_columns, summarise, usable
 
@@ -25,15 +26,15 @@ def table2_frame(
 ) -> pd.DataFrame:
     """Numbers of Table 2 (fractions, bytes, seconds) from the frame of runs, in its order, then the published row.
 
-    `labels` gives what a device is called by its name, e.g. that it is emulated; one that has no label is called by its
-    hardware. `further_targets` are accuracies that there are columns of besides `target_accuracy`.
+    `labels` gives what a device is called by its name, e.g. that it is emulated. `further_targets` are accuracies that
+    there are columns of besides `target_accuracy`.
     """
     targets = {"target": target_accuracy} | {column_name(target): target for target in further_targets}
-    groups = runs.groupby(GROUP, sort=False)
-    rows = []
-    for names, group in groups:
-        label = labels.get(names[0]) or _hardware(usable(runs[runs["device"] == names[0]], include_stale)) or names[0]
-        rows.append(dict(zip(GROUP, names, strict=True)) | {"label": label} | _row(group, include_stale, targets))
+    called = row_labels(runs, labels, include_stale)
+    rows = [
+        dict(zip(GROUP, names, strict=True)) | {"label": called[names]} | _row(group, include_stale, targets)
+        for names, group in runs.groupby(GROUP, sort=False)
+    ]
     # The columns are there, too, where a scale measures and trains nothing.
     columns = [*GROUP, "label", *_row(runs.iloc[:0], include_stale, targets), *_PUBLISHED]
     return pd.DataFrame([*rows, _PUBLISHED], columns=list(dict.fromkeys(columns)))
@@ -80,10 +81,6 @@ def column_name(target: float) -> str:
 def _first_at(epochs: Sequence[tuple[float, float]], target: float) -> float:
     """Seconds to the first of `epochs`, (accuracy, seconds) each, that is at the target; NaN where none is."""
     return next((seconds for accuracy, seconds in epochs if accuracy >= target), math.nan)
-
-
-def _hardware(used: pd.DataFrame) -> str:
-    return "; ".join(used["hardware"].dropna().unique())
 
 
 _PUBLISHED = {
