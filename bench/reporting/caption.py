@@ -8,7 +8,7 @@ from bench.reporting.cells import images
 from bench.reporting.records_frame import BROKEN, NOT_RUN, STALE
 from bench.reporting.summary import usable, used_statuses
 
-_PAPER_TRAINING_IMAGES = 50_000
+_PAPER_TRAINING_IMAGES, _PAPER_TEST_IMAGES, _PAPER_IMAGE_SIZE = 50_000, 10_000, 32
 
 
 def caption(
@@ -52,16 +52,18 @@ def _data(used: pd.DataFrame) -> list[str]:
     columns = ["data", "train_images", "test_images", "image_size"]
     return [
         f"{name} ({images(train)} training and {images(test)} test images of {size:.0f}×{size:.0f}; "
-        f"{_likeness(name, train)})"
+        f"{_likeness(name, train, test, size)})"
         for name, train, test, size in used[columns].drop_duplicates().itertuples(index=False)
     ]
 
 
-def _likeness(name: str, train_images: float) -> str:
-    if not name.startswith("cifar10"):
+def _likeness(name: str, train_images: float, test_images: float, image_size: float) -> str:
+    if name.partition("-")[0] != "cifar10":
         return "scaled-down: not the paper's CIFAR-10"
-    if train_images < _PAPER_TRAINING_IMAGES:
+    if train_images < _PAPER_TRAINING_IMAGES or test_images < _PAPER_TEST_IMAGES:
         return "scaled-down: a part of the paper's data set"
+    if image_size != _PAPER_IMAGE_SIZE:
+        return "the paper's data set at another size"
     return "the paper's data set" if name == "cifar10" else "a variant of the paper's data set"
 
 

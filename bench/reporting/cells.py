@@ -54,7 +54,8 @@ def percent_interval(row: pd.Series, name: str, signed: bool = False) -> str:
     mean, n = row[f"{name}_mean"], int(row[f"{name}_n"])
     if n == 0:
         return DASH
-    text = f"{100 * mean:+.2f}" if signed else f"{100 * mean:.2f}"
+    percent = round(100 * mean, 2) + 0.0  # no minus before a zero
+    text = f"{percent:+.2f}" if signed else f"{percent:.2f}"
     text = text.replace("-", "−")
     if n == 1:
         return f"{text} (1 {'pair' if signed else 'run'})"
