@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.errors import InputError
-from bench.reporting import remarks, table1, table2
+from bench.reporting import devices, remarks, table1, table2
 from bench.reporting.caption import caption
 from bench.reporting.formats import Table
 from bench.reporting.measurements_frame import Pair, read_measurements
@@ -60,7 +60,7 @@ def _table1(
             *remarks.faults(here, measurements),
             *remarks.mixtures(here, include_stale),
             *remarks.overflows(here, include_stale),
-            *remarks.mismatches(here, measurements),
+            *remarks.mismatches(here, measurements, include_stale),
             *extra,
         ),
         frame=frame,
@@ -71,9 +71,10 @@ def _table1(
 def _table2(
     study: Study, runs: pd.DataFrame, measurements: pd.DataFrame, extra: list[str], include_stale: bool
 ) -> Table:
-    further = study.further_targets
-    frame = table2.table2_frame(runs, study.labels, include_stale, further).assign(scale=study.scale)
-    targets = " and ".join(f"{100 * target:g} %" for target in (study.target_accuracy, *further))
+    target = study.target_accuracy
+    further = [other for other in study.further_targets if other != target]
+    frame = table2.table2_frame(runs, study.labels, target, include_stale, further).assign(scale=study.scale)
+    targets = " and ".join(f"{100 * accuracy:g} %" for accuracy in (target, *further))
     title = f"Table 2. Time to {targets} accuracy by device"
     return Table(
         name="table2",
@@ -81,11 +82,12 @@ def _table2(
         notes=table2.NOTES,
         warnings=(
             *remarks.faults(runs, measurements.iloc[:0]),
+            *devices.mixed_devices(runs, include_stale),
             *remarks.mixtures(runs, include_stale),
             *remarks.overflows(runs, include_stale),
             *extra,
         ),
         frame=frame,
-        display=table2.table2_display(frame, study.target_accuracy, further),
+        display=table2.table2_display(frame, target, further),
         ruled_by="Device",
     )

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from bench.reporting.cells import images
 from bench.reporting.records_frame import BROKEN, NOT_RUN, STALE
-from bench.reporting.summary import usable
+from bench.reporting.summary import usable, used_statuses
 
-_PAPER_TRAINING_IMAGES = 50_000
+_PAPER_TRAINING_IMAGES, _PAPER_TEST_IMAGES, _PAPER_IMAGE_SIZE = 50_000, 10_000, 32
 
 
 def caption(
@@ -20,7 +21,7 @@ def caption(
     for kind in ("memory", "steps") if measurements is not None else ():
         names = {f"{kind}_{name}": name for name in ("status", "path", "hardware", "commit", "date")}
         records = measurements[list(names)].rename(columns=names).drop_duplicates("path")
-        current = records["status"].isin(["ok", STALE] if include_stale else ["ok"])
+        current = records["status"].isin(used_statuses(include_stale))
         cited.append(records.loc[current, ["hardware", "commit", "date"]])
         counts.append(_counts(f"{kind} records", records["status"], include_stale))
     origin = pd.concat(cited, ignore_index=True)
@@ -50,21 +51,19 @@ def _data(used: pd.DataFrame) -> list[str]:
     """Each data set that the runs trained on, and how it differs from the paper's CIFAR-10."""
     columns = ["data", "train_images", "test_images", "image_size"]
     return [
-        f"{name} ({_count(train)} training and {_count(test)} test images of {size:.0f}×{size:.0f}; "
-        f"{_likeness(name, train)})"
+        f"{name} ({images(train)} training and {images(test)} test images of {size:.0f}×{size:.0f}; "
+        f"{_likeness(name, train, test, size)})"
         for name, train, test, size in used[columns].drop_duplicates().itertuples(index=False)
     ]
 
 
-def _count(images: float) -> str:
-    return "all" if pd.isna(images) else f"{images:,.0f}"
-
-
-def _likeness(name: str, train_images: float) -> str:
-    if not name.startswith("cifar10"):
+def _likeness(name: str, train_images: float, test_images: float, image_size: float) -> str:
+    if name.partition("-")[0] != "cifar10":
         return "scaled-down: not the paper's CIFAR-10"
-    if train_images < _PAPER_TRAINING_IMAGES:
+    if train_images < _PAPER_TRAINING_IMAGES or test_images < _PAPER_TEST_IMAGES:
         return "scaled-down: a part of the paper's data set"
+    if image_size != _PAPER_IMAGE_SIZE:
+        return "the paper's data set at another size"
     return "the paper's data set" if name == "cifar10" else "a variant of the paper's data set"
 
 

@@ -19,6 +19,11 @@ def count(value: float) -> str:
     return DASH if is_missing(value) else f"{int(value):,}"
 
 
+def images(number: float) -> str:
+    """A number of images; NaN is all that a data set has."""
+    return "all" if is_missing(number) else count(number)
+
+
 def decimal(value: float, digits: int) -> str:
     """A number with that many decimals."""
     return DASH if is_missing(value) else f"{value:,.{digits}f}"
@@ -49,7 +54,8 @@ def percent_interval(row: pd.Series, name: str, signed: bool = False) -> str:
     mean, n = row[f"{name}_mean"], int(row[f"{name}_n"])
     if n == 0:
         return DASH
-    text = f"{100 * mean:+.2f}" if signed else f"{100 * mean:.2f}"
+    percent = round(100 * mean, 2) + 0.0  # no minus before a zero
+    text = f"{percent:+.2f}" if signed else f"{percent:.2f}"
     text = text.replace("-", "−")
     if n == 1:
         return f"{text} (1 {'pair' if signed else 'run'})"

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,10 @@ def claims_of(config: dict[str, Any], results: Path) -> Table:
     """The claims table of the checked configuration `config` from its records in the folder `results`."""
     from bench.reporting.claims import claims_table
     from bench.reporting.records_frame import read_runs
+    from bench.reporting.whole_batch import present_key
 
     study = command.study_of(config, results)
     runs = read_runs(results, study.runs, study.keys, study.time_limit_s)
     capped = next((device["name"] for device in config["devices"] if device.get("memory_cap_mb")), None)
-    return claims_table(config["scale"], results, runs, study.device, capped, study.labels.get(capped, ""))
+    key = partial(present_key, config)
+    return claims_table(config["scale"], results, runs, study.device, capped, key, study.labels.get(capped, ""))

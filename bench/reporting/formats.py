@@ -8,8 +8,10 @@ import pandas as pd
 from bench.records import write_text
 from bench.reporting.cells import is_missing
 
+_SPACES = dict.fromkeys("\n\r", " ")  # a line break would end a row or a paragraph
 _LATEX = str.maketrans(
     {
+        **_SPACES,
         "\\": r"\textbackslash{}",
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
@@ -25,7 +27,7 @@ _LATEX = str.maketrans(
         "—": "---",
     }
 )
-_MARKDOWN = str.maketrans({character: "\\" + character for character in "\\|*_<>`"})
+_MARKDOWN = str.maketrans({**_SPACES, **{character: "\\" + character for character in "\\|*_<>`[]&~"}})
 
 
 @dataclass(frozen=True)

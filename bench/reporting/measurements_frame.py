@@ -88,8 +88,8 @@ def _steps(record: dict[str, Any], mode: str) -> dict[str, Any]:
     values: dict[str, Any] = {"step_s": statistics.median(seconds)}
     ratio, relative_to = (record.get("ratio_to_ideal") or {}).get(mode), "ideal"
     if ratio is None and record.get("reference") is not None:
-        ratio, relative_to = record["ratio_to_reference"].get(mode), record["reference"]
-    if ratio is None and mode == "ideal":
+        ratio, relative_to = record.get("ratio_to_reference", {}).get(mode), record["reference"]
+    elif ratio is None and mode == "ideal":
         ratio = dict.fromkeys(("median", "low", "high"), 1.0)  # itself
     if ratio is None:
         return values

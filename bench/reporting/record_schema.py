@@ -13,10 +13,12 @@ from bench.records import read_record
 
 STATUSES = ("ok", "below-target", "diverged", "inexact", "out-of-memory", "timed-out")
 
-_COUNT = {"type": "integer", "minimum": 0}
-_AMOUNT = {"type": "number", "minimum": 0}
-_AMOUNT_OR_NULL = {"type": ["number", "null"], "minimum": 0}
-_COUNT_OR_NULL = {"type": ["integer", "null"], "minimum": 0}
+# JSON has integers of any size; up to this one a float holds each exactly, and nothing measured is larger.
+_RANGE = {"minimum": 0, "maximum": 2**53}
+_COUNT = {"type": "integer", **_RANGE}
+_AMOUNT = {"type": "number", **_RANGE}
+_AMOUNT_OR_NULL = {"type": ["number", "null"], **_RANGE}
+_COUNT_OR_NULL = {"type": ["integer", "null"], **_RANGE}
 _TEXT = {"type": "string"}
 
 
@@ -100,9 +102,17 @@ _STEPS["properties"] |= {
     "reference": {"type": ["string", "null"]},
     "ratio_to_reference": {"type": "object", "additionalProperties": _RATIO},
 }
-_VALIDATORS = {
-    kind: Draft202012Validator(schema) for kind, schema in (("train", _TRAIN), ("memory", _MEMORY), ("steps", _STEPS))
-}
+_NETWORK = _object(
+    bytes_per_pixel=_AMOUNT,
+    extrapolated_peak_bytes=_AMOUNT,
+    peaks={"type": "array", "minItems": 1, "items": _object(categories=_object(weights=_AMOUNT))},
+)
+_SHAPES = _object(
+    networks={"type": "object", "additionalProperties": _NETWORK},
+    **{name: schema for name, schema in _ORIGIN.items() if name != "digest"},
+)
+_SCHEMAS = {"train": _TRAIN, "memory": _MEMORY, "steps": _STEPS, "paper-shapes": _SHAPES}
+_VALIDATORS = {kind: Draft202012Validator(schema) for kind, schema in _SCHEMAS.items()}
 
 
 def fault(record: dict[str, Any], kind: str, settings: dict[str, Any]) -> str | None:
@@ -116,7 +126,7 @@ def fault(record: dict[str, Any], kind: str, settings: dict[str, Any]) -> str | 
         json.dumps(record, allow_nan=False)  # Python reads NaN and Infinity, which no comparison above refuses
     except ValueError:
         return "it holds a number that is not finite"
-    own = record["settings"]
+    own = record.get("settings", {})
     wrong = {name: own[name] for name, value in settings.items() if own[name] != value}
     if wrong:
         return "its settings are of another run: " + ", ".join(f"{name} is {value!r}" for name, value in wrong.items())

@@ -63,13 +63,14 @@ def _row(path: Path, run: PlannedRun, key: str | None, time_limit_s: float | Non
         record = read_valid(path, "train", planned)
     except InputError as error:
         return row | {"status": BROKEN, "fault": str(error)}
-    row |= _values(record)
+    row |= values_of(record)
     if key is not None and (record["digest"]["key"] != key or outgrown(record, time_limit_s)):
         row["status"] = STALE
     return row
 
 
-def _values(record: dict[str, Any]) -> dict[str, Any]:
+def values_of(record: dict[str, Any]) -> dict[str, Any]:
+    """What a valid training record says, by the frame's columns; the peak is the allocator's on a GPU."""
     settings, outcome, seconds, memory = (record[name] for name in ("settings", "outcome", "seconds", "peak_memory"))
     on_gpu = memory["cuda_allocated_bytes"] is not None
     return {

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from bench.reporting.summary import GROUP, usable
+from bench.reporting.summary import GROUP, usable, used_statuses
 
 _KINDS = ("memory", "steps")
 
@@ -48,10 +48,11 @@ def overflows(runs: pd.DataFrame, include_stale: bool = False) -> list[str]:
     ]
 
 
-def mismatches(runs: pd.DataFrame, measurements: pd.DataFrame) -> list[str]:
+def mismatches(runs: pd.DataFrame, measurements: pd.DataFrame, include_stale: bool = False) -> list[str]:
     """Networks that were measured with another parameter count than the one they were trained with."""
-    trained = usable(runs).groupby(["architecture", "reconstruction"])["parameters"].first()
-    measured = measurements.set_index(["architecture", "reconstruction"])["parameters"].dropna()
+    trained = usable(runs, include_stale).groupby(["architecture", "reconstruction"])["parameters"].first()
+    used = measurements[measurements["memory_status"].isin(used_statuses(include_stale))]
+    measured = used.set_index(["architecture", "reconstruction"])["parameters"].dropna()
     return [
         f"{names[0]}, {names[1]} was measured with {count:,.0f} parameters but trained with {trained[names]:,.0f}."
         for names, count in measured.items()

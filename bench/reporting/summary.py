@@ -12,9 +12,14 @@ FINISHED = ("ok", "below-target")
 GROUP = ["device", "architecture", "reconstruction"]
 
 
+def used_statuses(include_stale: bool = False) -> tuple[str, ...]:
+    """Statuses of the records whose numbers are used: valid and current (with `include_stale`, stale ones too)."""
+    return (*STATUSES, STALE) if include_stale else STATUSES
+
+
 def usable(runs: pd.DataFrame, include_stale: bool = False) -> pd.DataFrame:
-    """The runs whose numbers are used: those with a valid, current record (with `include_stale`, stale ones too)."""
-    return runs[runs["status"].isin([*STATUSES, STALE] if include_stale else STATUSES)]
+    """The runs whose numbers are used."""
+    return runs[runs["status"].isin(used_statuses(include_stale))]
 
 
 def finished(runs: pd.DataFrame) -> pd.DataFrame:

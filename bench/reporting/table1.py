@@ -8,7 +8,7 @@ import pandas as pd
 from bench.reporting import cells, published
 from bench.reporting.patterns import original, pattern
 from bench.reporting.statistics import Interval, paired_gap
-from bench.reporting.summary import accuracies, interval_columns, select, summarise, usable
+from bench.reporting.summary import accuracies, interval_columns, select, summarise, usable, used_statuses
 
 _MEMORY = (
     "bytes_per_pixel_theory",
@@ -19,6 +19,7 @@ _MEMORY = (
     "forward_equivalents",
 )
 _STEPS = ("step_ratio", "step_ratio_low", "step_ratio_high", "step_ratio_to", "step_s")
+_WORDS = ("depths", "step_ratio_to")  # values that are no numbers
 _STATUS = ("memory_status", "steps_status", "memory_hardware", "steps_hardware", "memory_commit", "steps_commit")
 
 
@@ -41,14 +42,14 @@ def _row(runs: pd.DataFrame, measured: pd.Series, device: str, include_stale: bo
     return {
         **names,
         "pattern": pattern(*names.values()),
-        **_shape(own, measured),
+        **_shape(own, measured, include_stale),
         **_current(measured, "memory", _MEMORY, include_stale),
         **_current(measured, "steps", _STEPS, include_stale),
         "device": device,
         **summarise(own, include_stale),
         **interval_columns("gap", _gap(own, ideal, names["reconstruction"], include_stale)),
         **{name: measured[name] for name in _STATUS},
-        **{f"{kind}_record": _record(measured, kind) for kind in ("memory", "steps")},
+        **{f"{kind}_record": _record(measured, kind, include_stale) for kind in ("memory", "steps")},
         "paper_accuracy": published.ACCURACY if proposed else float("nan"),
         "paper_bytes_per_pixel": published.BYTES_PER_PIXEL if proposed else float("nan"),
     }
@@ -60,24 +61,24 @@ def _gap(own: pd.DataFrame, ideal: pd.DataFrame, reconstruction: str, include_st
     return paired_gap(accuracies(usable(own, include_stale)), accuracies(usable(ideal, include_stale)))
 
 
-def _record(measured: pd.Series, kind: str) -> str | None:
-    """File of the memory or step record, from the results folder; None where it was not run or is not usable."""
+def _record(measured: pd.Series, kind: str, include_stale: bool) -> str | None:
+    """File of the memory or step record, from the results folder; None where its numbers are not used."""
     path = Path(measured[f"{kind}_path"])
-    return f"{kind}/{path.name}" if measured[f"{kind}_status"] in ("ok", "out-of-memory", "stale") else None
+    return f"{kind}/{path.name}" if measured[f"{kind}_status"] in used_statuses(include_stale) else None
 
 
-def _shape(runs: pd.DataFrame, measured: pd.Series) -> dict[str, Any]:
+def _shape(runs: pd.DataFrame, measured: pd.Series, include_stale: bool) -> dict[str, Any]:
     """Width, depths and parameters, from the memory record or else from the first run that has them."""
-    names = ["initial_channels", "depths", "parameters"]
-    recorded = runs.dropna(subset=["parameters"])
-    source = recorded.iloc[0] if pd.isna(measured["parameters"]) and len(recorded) else measured
-    return {name: source[name] for name in names}
+    names = ("initial_channels", "depths", "parameters")
+    shape = _current(measured, "memory", names, include_stale)
+    recorded = usable(runs, include_stale).dropna(subset=["parameters"])
+    return dict(recorded.iloc[0][[*names]]) if pd.isna(shape["parameters"]) and len(recorded) else shape
 
 
 def _current(measured: pd.Series, kind: str, names: tuple[str, ...], include_stale: bool) -> dict[str, Any]:
     """The values of a memory or step record, empty where it is stale and stale ones are not asked for."""
-    use = measured[f"{kind}_status"] in ("ok", "out-of-memory") or include_stale
-    return {name: measured[name] if use else (None if name == "step_ratio_to" else float("nan")) for name in names}
+    use = measured[f"{kind}_status"] in used_statuses(include_stale)
+    return {name: measured[name] if use else None if name in _WORDS else float("nan") for name in names}
 
 
 def table1_display(frame: pd.DataFrame) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bench.reporting import cells, published
+from bench.reporting.devices import row_labels
 from bench.reporting.statistics import mean_interval, time_to_target
 from bench.reporting.summary import GROUP, finished, interval_columns, summarise, usable
 
@@ -17,35 +18,37 @@ FLIP_TTA = ("Accuracy with flip TTA", "%")
 
 
 def table2_frame(
-    runs: pd.DataFrame, labels: Mapping[str, str], include_stale: bool = False, further_targets: Sequence[float] = ()
+    runs: pd.DataFrame,
+    labels: Mapping[str, str],
+    target_accuracy: float,
+    include_stale: bool = False,
+    further_targets: Sequence[float] = (),
 ) -> pd.DataFrame:
     """Numbers of Table 2 (fractions, bytes, seconds) from the frame of runs, in its order, then the published row.
 
-    `labels` gives what a device is called by its name, e.g. that it is emulated; one that has no label is called by its
-    hardware. `further_targets` are accuracies that there are columns of besides the runs' own target.
+    `labels` gives what a device is called by its name, e.g. that it is emulated. `further_targets` are accuracies that
+    there are columns of besides `target_accuracy`.
     """
-    groups = runs.groupby(GROUP, sort=False)
-    rows = []
-    for names, group in groups:
-        label = labels.get(names[0]) or _hardware(usable(runs[runs["device"] == names[0]], include_stale)) or names[0]
-        rows.append(
-            dict(zip(GROUP, names, strict=True)) | {"label": label} | _row(group, include_stale, further_targets)
-        )
+    targets = {"target": target_accuracy} | {column_name(target): target for target in further_targets}
+    called = row_labels(runs, labels, include_stale)
+    rows = [
+        dict(zip(GROUP, names, strict=True)) | {"label": called[names]} | _row(group, include_stale, targets)
+        for names, group in runs.groupby(GROUP, sort=False)
+    ]
     # The columns are there, too, where a scale measures and trains nothing.
-    columns = [*GROUP, "label", *_row(runs.iloc[:0], include_stale, further_targets), *_PUBLISHED]
+    columns = [*GROUP, "label", *_row(runs.iloc[:0], include_stale, targets), *_PUBLISHED]
     return pd.DataFrame([*rows, _PUBLISHED], columns=list(dict.fromkeys(columns)))
 
 
-def _row(runs: pd.DataFrame, include_stale: bool, further_targets: Sequence[float]) -> dict[str, Any]:
+def _row(runs: pd.DataFrame, include_stale: bool, targets: Mapping[str, float]) -> dict[str, Any]:
     used = usable(runs, include_stale)
     ended = finished(used)
     return {
         "source": "measured",
-        "parameters": runs["parameters"].dropna().max(),
+        "parameters": used["parameters"].dropna().max(),
         **summarise(runs, include_stale),
         **interval_columns("flip_tta_accuracy", mean_interval(ended["flip_tta_accuracy"])),
-        **_at_target("target", int((used["outcome"] == "ok").sum()), used["time_to_target_s"]),
-        **_at_further_targets(used, further_targets),
+        **{name: number for key, target in targets.items() for name, number in _at_target(key, used, target).items()},
         "total_median_s": ended["total_s"].median(),
         "everything_median_s": ended["everything_s"].median(),
         "peak_memory_bytes": used["peak_memory_bytes"].max(),
@@ -54,25 +57,20 @@ def _row(runs: pd.DataFrame, include_stale: bool, further_targets: Sequence[floa
     }
 
 
-def _at_target(name: str, at_the_end: int, times_s: pd.Series) -> dict[str, Any]:
-    """Columns of one target: how many runs are there at their end, how many ever were, and the median time to it."""
-    time = time_to_target(times_s)
+def _at_target(name: str, used: pd.DataFrame, target: float) -> dict[str, Any]:
+    """Columns of one target: how many runs are there at their end, how many ever were, and the median time to it.
+
+    A run that was judged by another target has its time to this one in its accuracies by epoch.
+    """
+    times_s = used["epochs"].map(lambda epochs: _first_at(epochs, target)).astype(float)
+    time = time_to_target(used["time_to_target_s"].where(used["target_accuracy"] == target, times_s))
     return {
-        f"final_at_{name}_k": at_the_end,
+        f"final_at_{name}_k": int((finished(used)["accuracy"] >= target).sum()),
         f"final_at_{name}_n": time.n,
         f"{name}_reached_k": time.reached,
         f"{name}_reached_n": time.n,
         f"time_to_{name}_median_s": time.median_s,
     }
-
-
-def _at_further_targets(used: pd.DataFrame, targets: Sequence[float]) -> dict[str, Any]:
-    """The same of other targets, from the runs' accuracies by epoch."""
-    columns: dict[str, Any] = {}
-    for target in targets:
-        times = used["epochs"].map(lambda epochs, at=target: _first_at(epochs, at)).astype(float)
-        columns |= _at_target(column_name(target), int((finished(used)["accuracy"] >= target).sum()), times)
-    return columns
 
 
 def column_name(target: float) -> str:
@@ -83,10 +81,6 @@ def column_name(target: float) -> str:
 def _first_at(epochs: Sequence[tuple[float, float]], target: float) -> float:
     """Seconds to the first of `epochs`, (accuracy, seconds) each, that is at the target; NaN where none is."""
     return next((seconds for accuracy, seconds in epochs if accuracy >= target), math.nan)
-
-
-def _hardware(used: pd.DataFrame) -> str:
-    return "; ".join(used["hardware"].dropna().unique())
 
 
 _PUBLISHED = {

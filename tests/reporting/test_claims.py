@@ -8,7 +8,7 @@ from bench.records import write_record
 from bench.reporting import claims
 from bench.reporting.formats import to_csv, to_latex, to_markdown
 from bench.reporting.records_frame import COLUMNS, read_runs
-from tests.reporting.synthetic import Run, study, write_train
+from tests.reporting.synthetic import KEY, Run, study, train_record, write_train
 
 THEORY = {"parameters": 5.0, "bytes_per_pixel": 384.0, "batch_bytes": 2e8, "step_bytes": 3e8, "weights_bytes": 20.0}
 
@@ -19,12 +19,29 @@ def known_theory(monkeypatch):
 
 
 ORIGIN = {"git": {"commit": "0123456789", "dirty": False}, "date": "2026-01-02T03:04:05+00:00"}
+NETWORK = {
+    "bytes_per_pixel": 400.0,
+    "extrapolated_peak_bytes": 2.5e8,
+    "peaks": [{"categories": {"weights": 40}}],
+}
+STEP = Run("hybrid", "noisy", "whole-batch", 1)
+WHOLE = "all training images in one batch"
 
 
-def table(results, capped=None, runs=None):
-    return claims.claims_table(
-        "tiny", results, pd.DataFrame(columns=list(COLUMNS)) if runs is None else runs, "machine", capped
-    )
+def table(results, capped=None, runs=None, whole_batch_key=KEY):
+    runs = pd.DataFrame(columns=list(COLUMNS)) if runs is None else runs
+    return claims.claims_table("tiny", results, runs, "machine", capped, lambda record: whole_batch_key)
+
+
+def shapes_record(**networks):
+    digest = {"code": code_digest("memory")}
+    return {
+        "kind": "paper-shapes",
+        "networks": networks,
+        "hardware": {"device": "a machine"},
+        "digest": digest,
+        **ORIGIN,
+    }
 
 
 def value(frame: pd.DataFrame, claim: str, column: str):
@@ -43,11 +60,7 @@ def test_without_records_theory_and_published_stand_and_the_rest_was_not_run(tmp
 
 
 def test_records_fill_their_rows_alone(tmp_path):
-    peaks = [{"categories": {"weights": 40}}]
-    network = {"bytes_per_pixel": 400.0, "extrapolated_peak_bytes": 2.5e8, "peaks": peaks}
-    record = {"kind": "paper-shapes", "networks": {"hybrid": network}, "hardware": {"device": "a machine"}}
-    record |= {"digest": {"code": code_digest("memory")}, **ORIGIN}
-    write_record(tmp_path / claims.SHAPES_RECORD, record)
+    write_record(tmp_path / claims.SHAPES_RECORD, shapes_record(hybrid=NETWORK))
     made = table(tmp_path)
     assert value(made.frame, "hybrid: memory", "measured") == 400
     assert value(made.frame, "hybrid: batch of 512 at 32x32", "measured") == 0.25
@@ -59,12 +72,9 @@ def test_records_fill_their_rows_alone(tmp_path):
 
 
 def test_records_of_other_code_are_stale(tmp_path):
-    networks = {"hybrid": {"bytes_per_pixel": 400.0}}
-    shapes = {"kind": "paper-shapes", "networks": networks, "hardware": {"device": "a machine"}, **ORIGIN}
-    write_record(tmp_path / claims.SHAPES_RECORD, shapes)
-    whole = {field: {} for field in claims.FIELDS["train"]} | {"kind": "train", "digest": {"code": "another"}}
-    write_record(tmp_path / claims.WHOLE_BATCH_RECORD, whole)
-    made = table(tmp_path)
+    write_record(tmp_path / claims.SHAPES_RECORD, shapes_record(hybrid=NETWORK) | {"digest": {"code": "another"}})
+    write_record(tmp_path / claims.WHOLE_BATCH_RECORD, train_record(STEP))
+    made = table(tmp_path, whole_batch_key="another")
     assert made.frame["measured"].isna().all()
     shown = made.display.set_index([("Number", "")])[("Measured", "")]
     assert shown["hybrid: memory"] == shown["all training images in one batch"] == claims.STALE
@@ -84,24 +94,63 @@ def test_accuracy_is_of_the_first_device_and_no_other(tmp_path):
 
 
 def test_a_whole_batch_that_did_not_fit_has_no_number(tmp_path):
-    settings = {"data": "digits", "image_size": 32, "architecture": "hybrid", "initial_channels": 8}
-    record = {"kind": "train", "settings": settings, "data": {"sizes": [1437, 360]}}
-    record |= {"peak_memory": {"process_resident_bytes": 2_000_000_000}, "digest": {"code": code_digest()}}
-    claim = "all training images in one batch"
-    for status, expected in (("below-target", 2.0), ("out-of-memory", None)):
-        write_record(tmp_path / claims.WHOLE_BATCH_RECORD, {**record, "outcome": {"status": status}})
+    for status, expected in (("below-target", 0.4), ("out-of-memory", None)):
+        write_record(tmp_path / claims.WHOLE_BATCH_RECORD, train_record(STEP, outcome__status=status))
         frame = table(tmp_path).frame
-        found = value(frame, claim, "measured")
+        found = value(frame, WHOLE, "measured")
         assert found == expected or (expected is None and pd.isna(found))
-        assert "1,437 images" in value(frame, claim, "basis")
-        assert value(frame, claim, "status") == ("ok" if expected else status)
+        assert "1,437 images" in value(frame, WHOLE, "basis")
+        assert value(frame, WHOLE, "status") == ("ok" if expected else status)
+
+
+def test_on_a_gpu_memory_is_the_allocators_and_says_so(tmp_path):
+    held = {"peak_memory__cuda_allocated_bytes": 15_000_000_000, "peak_memory__process_resident_bytes": 3_000_000_000}
+    write_record(tmp_path / claims.WHOLE_BATCH_RECORD, train_record(STEP, **held))
+    run = Run("hybrid", "noisy", "capped", 1)
+    write_train(tmp_path, run, **held)
+    frame = table(tmp_path, "capped", read_runs(tmp_path, [run], {run.name: KEY})).frame
+    assert value(frame, WHOLE, "measured") == 15 and value(frame, "training on 1 GB: memory", "measured") == 15_000
+    for claim in (WHOLE, "training on 1 GB: memory"):
+        assert value(frame, claim, "basis").endswith("CUDA allocated")
+
+
+def test_a_whole_batch_of_unknown_size_or_peak_stops_nothing(tmp_path):
+    nothing = {"settings__train_images": None, "peak_memory__process_resident_bytes": None}
+    write_record(tmp_path / claims.WHOLE_BATCH_RECORD, train_record(STEP, **nothing))
+    made = table(tmp_path)
+    assert "all images" in value(made.frame, WHOLE, "basis")
+    assert made.display.set_index([("Number", "")])[("Measured", "")][WHOLE] == "—"
+
+
+@pytest.mark.parametrize(
+    ("states", "status", "records"),
+    [
+        ([{"outcome__status": "diverged", "outcome__accuracy": None}], "diverged", True),
+        ([{"outcome__status": "out-of-memory", "outcome__accuracy": None}], "out of memory", True),
+        ([{"digest__key": "old"}], "stale", False),
+        ([{"kind": "memory"}], "broken", False),
+        ([None], "not run", False),
+        ([{"outcome__status": "diverged", "outcome__accuracy": None}, None], "1 diverged, 1 not run", True),
+    ],
+)
+def test_runs_without_a_number_say_what_became_of_them(tmp_path, states, status, records):
+    runs = [Run("hybrid", "noisy", device, seed) for device in ("machine", "capped") for seed in range(len(states))]
+    for run in runs:
+        if states[run.seed] is not None:
+            write_train(tmp_path, run, **states[run.seed])
+    made = table(tmp_path, "capped", read_runs(tmp_path, runs, {run.name: KEY for run in runs}))
+    shown = made.display.set_index([("Number", "")])[("Measured", "")]
+    for claim in ("proposed model: accuracy", "training on 1 GB", "training on 1 GB: memory"):
+        assert shown[claim] == status
+        assert pd.notna(value(made.frame, claim, "records")) == records
 
 
 @pytest.mark.parametrize(
     ("record", "fault"),
     [
-        ({"kind": "memory"}, "is of kind 'memory', not 'paper-shapes'; delete it"),
-        ({"kind": "paper-shapes", "networks": {}}, "has no field 'hardware'; delete it"),
+        ({"kind": "memory"}, "its kind is 'memory', not 'paper-shapes'"),
+        ({"kind": "paper-shapes", "networks": {}}, "'hardware' is a required property"),
+        (shapes_record(hybrid={}), "networks.hybrid: 'bytes_per_pixel' is a required property"),
     ],
 )
 def test_a_broken_record_is_named_and_stops_nothing(tmp_path, record, fault):

@@ -15,6 +15,14 @@ def test_a_clear_threshold_lies_in_the_middle_of_the_gap():
     assert found == {"threshold_db": 15.0, "exceptions": 0, "highest_wrong_db": 10.0, "lowest_right_db": 20.0}
 
 
+def test_equal_ratios_lie_on_one_side_of_the_threshold():
+    wrong = np.array([True, True, False, False])
+    found = threshold(np.array([5.0, 10.0, 10.0, 20.0]), wrong)
+    assert (found["threshold_db"], found["exceptions"]) == (15.0, 1)
+    found = threshold(np.array([5.0, 5.0, 5.0, 5.0]), wrong)
+    assert np.isnan(found["threshold_db"]) and found["exceptions"] == 2
+
+
 def test_exceptions_are_counted_and_told():
     found = threshold(np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0]), np.array([1, 1, 0, 1, 0, 0], dtype=bool))
     assert found["exceptions"] == 1
@@ -29,11 +37,21 @@ def test_where_nothing_or_everything_is_wrong_there_is_no_threshold(wrong):
 def test_a_repair_holds_as_deep_as_every_shallower_network_does():
     gaps = {3: 0.0, 6: 0.005, 9: 0.2, 12: 0.0}
     rows = [
-        {"repair": "none", "mode": "noisy", "units": units, "gap_mean": gap, "snr_initial_db": 1.0}
+        {"repair": "none", "mode": "noisy", "units": units, "gap_mean": gap, "diverged": 0, "snr_initial_db": 1.0}
         for units, gap in gaps.items()
     ]
     (row,) = repair_limits(pd.DataFrame(rows)).to_dict("records")
     assert (row["units_within_half_a_point"], row["units_within_five_points"], row["units_tried"]) == (6, 6, 12)
+    assert not row["all_tried_hold"]
+
+
+def test_a_repair_does_not_hold_where_ideal_and_noisy_both_diverge():
+    rows = [
+        {"repair": "none", "mode": "noisy", "units": units, "gap_mean": 0.0, "diverged": lost, "snr_initial_db": 1.0}
+        for units, lost in ((3, 0), (6, 1))
+    ]
+    (row,) = repair_limits(pd.DataFrame(rows)).to_dict("records")
+    assert (row["units_within_half_a_point"], row["units_within_five_points"]) == (3, 3)
     assert not row["all_tried_hold"]
 
 

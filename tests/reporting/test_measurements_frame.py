@@ -48,3 +48,11 @@ def test_steps_without_times_are_broken(tmp_path, times):
     row = read_measurements(tmp_path, PAIRS[1:]).iloc[0]
     assert row["steps_status"] == "broken"
     assert "hybrid" in row["steps_fault"]
+
+
+def test_a_reference_without_its_ratio_leaves_the_step_time_alone(tmp_path):
+    record = steps_record("checkpointing", seconds={"ideal": [2.0]}, ratio_to_ideal=None, reference="resnet18")
+    write_record(steps_path(tmp_path, "checkpointing"), record)
+    row = read_measurements(tmp_path, [("checkpointing", "ideal")]).iloc[0]
+    assert (row["steps_status"], row["step_s"]) == ("ok", 2.0)
+    assert row[["step_ratio", "step_ratio_to"]].isna().all()

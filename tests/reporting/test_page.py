@@ -18,7 +18,7 @@ from bench.reporting.page.further_records import further_records
 from bench.reporting.page.glossary import GLOSSARY, meaning
 from bench.reporting.page.page import page
 from bench.reporting.records_frame import read_runs
-from tests.reporting.synthetic import Run, memory_record, steps_record, study, write_train
+from tests.reporting.synthetic import Run, memory_record, steps_record, study, train_record, write_train
 
 RUNS = [
     Run(architecture, reconstruction, "machine", seed)
@@ -88,15 +88,12 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> str:
     png(tables / "figures", "snr_depth.png")
     (tables / "figures" / "snr_depth.txt").write_text("Signal-to-noise ratio <by> depth.")
     whole = results / claims.WHOLE_BATCH_RECORD
-    told = {"date": "2026-01-02", "git": {"commit": "0123456789", "dirty": False}, "hardware": {"device": "a machine"}}
-    told |= {field: {} for field in claims.FIELDS["train"]}
-    write_record(whole, {"kind": "train", "digest": {"code": "of other code"}, **told})
+    write_record(whole, train_record(Run("hybrid", "noisy", "whole-batch", 1), digest__code="of other code"))
     config = load(Path("config/smoke.yaml"))
     further = further_records(config, results)
     frame = read_runs(results, study(RUNS).runs, study(RUNS).keys)
-    return page(
-        study(RUNS), results, tables / "figures", claims.claims_table("tiny", results, frame, "machine", None), further
-    )
+    told = claims.claims_table("tiny", results, frame, "machine", None, lambda record: None)
+    return page(study(RUNS), results, tables / "figures", told, further)
 
 
 @pytest.fixture(scope="module")

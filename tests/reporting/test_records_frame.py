@@ -81,6 +81,8 @@ def test_uncommitted_changes_are_marked(tmp_path):
         ({"outcome__accuracy": None}, "outcome.accuracy"),
         ({"outcome__status": "fine"}, "outcome.status"),
         ({"seconds__training": -1.0}, "seconds.training"),
+        ({"seconds__training": 10**400}, "seconds.training"),
+        ({"peak_memory__process_resident_bytes": 10**400}, "peak_memory.process_resident_bytes"),
         ({"settings__depths": "deep"}, "settings.depths"),
         ({"settings__seed": 2}, "seed is 2"),
         ({"settings__architecture": "revnet"}, "architecture is 'revnet'"),

@@ -121,3 +121,31 @@ def test_values_beyond_the_grid_are_said(tmp_path):
     fill(tmp_path)
     write_train(tmp_path, HYBRID["noisy"][0], exactness={"grid_bits": 15, "overflows": 1234})
     assert any("In machine, hybrid, noisy 1,234 values left the grid's range" in t for t in table1(tmp_path).warnings)
+
+
+def test_numbers_of_a_stale_record_are_nowhere_unless_asked_for(tmp_path):
+    fill(tmp_path)
+    path = memory_path(tmp_path, ("hybrid", "noisy"))
+    write_record(path, memory_record("hybrid", "noisy", settings__parameters=999_999, settings__initial_channels=77))
+    table = table1(tmp_path, measurement_keys={path: "ffffffffffff"})
+    shown = table.display.iloc[1]
+    assert (shown[("c0; depths", "")], shown[("Parameters", "")]) == ("16; 1-2-2", "175,000")
+    assert "999,999" not in to_markdown(table) and "memory/" not in to_markdown(table)
+    table = table1(tmp_path, include_stale=True, measurement_keys={path: "ffffffffffff"})
+    assert table.display.iloc[1][("c0; depths", "")] == "77; 1-2-2"
+    assert "measured with 999,999 parameters" in to_markdown(table) and "memory/hybrid-noisy" in to_markdown(table)
+
+
+def test_the_shape_of_a_stale_run_is_left_out_too(tmp_path):
+    for run in RUNS:
+        write_train(tmp_path, run, digest__key="old")
+    shown = table1(tmp_path).display
+    assert list(shown[("c0; depths", "")]) == list(shown[("Parameters", "")]) == ["—", "—"]
+
+
+def test_a_measurement_that_ran_out_of_memory_is_a_record_to_show(tmp_path):
+    nothing = {"measured__bytes_per_pixel": None, "measured__table_peak_bytes": None}
+    record = memory_record("hybrid", "noisy", **nothing) | {"outcome": {"status": "out-of-memory"}}
+    write_record(memory_path(tmp_path, ("hybrid", "noisy")), record)
+    caption = table1(tmp_path, HYBRID["noisy"]).caption
+    assert "hardware CPU A" in caption and "1 memory records planned: 1 recorded" in caption

@@ -131,3 +131,24 @@ def test_flip_tta_is_a_column_of_its_own_where_a_run_has_it(tmp_path):
 def test_a_run_judged_on_training_images_is_in_no_table(tmp_path):
     write_train(tmp_path, MACHINE[0], settings__evaluated_on="validation")
     assert "1 broken" in table2(tmp_path).display.iloc[0][("Status", "")]
+
+
+def test_parameters_of_a_stale_run_are_left_out(tmp_path):
+    write_train(tmp_path, MACHINE[0], digest__key="old")
+    assert math.isnan(table2(tmp_path).frame.iloc[0]["parameters"])
+
+
+def test_a_run_judged_by_another_target_is_judged_by_this_one(tmp_path):
+    low = {"settings__target_accuracy": 0.5, "time_to_target_s": 2.0, "digest__key": "old"}
+    for run, accuracy in zip(MACHINE, (0.6, 0.95, 0.93), strict=True):
+        epochs = [{"test_accuracy": 0.55, "training_s": 1.0}, {"test_accuracy": accuracy, "training_s": 9.0}]
+        write_train(tmp_path, run, outcome__accuracy=accuracy, history=epochs, **low)
+    shown = build_tables(study(MACHINE), tmp_path, include_stale=True)[1].display.iloc[0]
+    assert shown[("Runs at 94 %", "at the end")] == "1 of 3"
+    assert shown[("First at 94 %", "median (reached)")] == "∞ (1 of 3)"
+
+
+def test_a_further_target_that_is_the_target_is_named_once(tmp_path):
+    table = table2(tmp_path, further_targets=(0.94, 0.92))
+    assert "Time to 94 % and 92 % accuracy" in table.caption
+    assert "target_94_reached_k" not in table.frame.columns

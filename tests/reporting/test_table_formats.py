@@ -98,7 +98,17 @@ def test_labels_from_outside_are_escaped(tables):
     )
     assert escape_latex(LABELS["capped"]) == escaped
     assert escaped in to_latex(tables[1])
-    assert r"1 GB \| 50 % of\_it & #1 ~\\^ {emulated} \<x\> \*y\*" in to_markdown(tables[1])
+    assert r"1 GB \| 50 % of\_it \& #1 \~\\^ {emulated} \<x\> \*y\*" in to_markdown(tables[1])
+
+
+def test_a_label_stays_in_its_cell_and_is_no_markup(tmp_path):
+    label = "two\nlines\r\n\n[a](b) &lt; ~~c~~"
+    table = build_tables(study(RUNS, labels={"capped": label}), tmp_path)[1]
+    shown = r"two lines   \[a\](b) \&lt; \~\~c\~\~"
+    lines = [line for line in to_markdown(table).splitlines() if line.startswith("|")]
+    assert len(lines) == len(table.frame) + 2
+    assert sum(line.startswith(f"| {shown} ") for line in lines) == len(RUNS) // 4
+    assert "two lines   [a](b)" in to_latex(table)
 
 
 def test_broken_record_is_named_in_every_table_that_lacks_it(tmp_path):

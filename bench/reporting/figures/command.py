@@ -8,6 +8,9 @@ from bench.errors import InputError
 from bench.plan import numerics_key, numerics_targets
 from bench.reporting.current import current_record
 
+# What the figures are made of, by the experiment.
+FIELDS = {"layers": ("rows",), "sweeps": ("settings", "points", "places")}
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this step."""
@@ -24,7 +27,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(f"{arguments.config} has no section numerics, hence no figures.")
     folder = arguments.results / "numerics"
     records = {
-        name: current_record(folder / f"{name}.json", "numerics", numerics_key(config, name), arguments.include_stale)
+        name: current_record(
+            folder / f"{name}.json", "numerics", numerics_key(config, name), arguments.include_stale, FIELDS[name]
+        )
         for name in numerics_targets(config)
     }
     # Here: matplotlib takes a second to load.

@@ -9,12 +9,16 @@ OFF = 0.05  # relative error of a formula that counts as failure
 
 
 def repair_limits(repairs: pd.DataFrame) -> pd.DataFrame:
-    """A row a repair: the deepest network, all shallower ones included, whose noisy training is as good as ideal."""
+    """A row a repair: the deepest network, all shallower ones included, whose noisy training is as good as ideal.
+
+    Where a noisy run diverged nothing holds, even if ideal training failed as well and so is not ahead of it.
+    """
     rows = []
     for repair, group in repairs[repairs["mode"] == "noisy"].groupby("repair", sort=False):
         by_depth = group.sort_values("units")
-        good = (by_depth["gap_mean"] <= CLOSE + 1e-9).cumprod().astype(bool)
-        trains = (by_depth["gap_mean"] <= FAILED).cumprod().astype(bool)
+        ended = by_depth["diverged"] == 0
+        good = (ended & (by_depth["gap_mean"] <= CLOSE + 1e-9)).cumprod().astype(bool)
+        trains = (ended & (by_depth["gap_mean"] <= FAILED)).cumprod().astype(bool)
         rows.append(
             {
                 "repair": repair,

@@ -2,6 +2,7 @@
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from bench.reporting.figures.style import panels
 
@@ -33,6 +34,7 @@ def repairs_figure(limits: pd.DataFrame) -> Figure:
     axes.axvline(PAPER_UNITS, color="#D55E00", linestyle="--", label="authors, last before the collapse")
     axes.set_xlabel("units of a noisy layer-wise network (conv-BN-activation)")
     axes.set_xlim(0, limits["units_tried"].max() + 1)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(visible=False, axis="y")
     axes.set_axisbelow(True)
     figure.legend(loc="outside lower center", ncols=2)

@@ -9,24 +9,25 @@ from bench.reporting.figures.frames import FAILED
 def threshold(snr_db: np.ndarray, wrong: np.ndarray) -> dict[str, float]:
     """The SNR, in dB, below which `wrong` is true with the fewest exceptions; where several do, their middle.
 
+    It lies between two different ratios; NaN where there are none, or where nothing or everything is wrong.
     `highest_wrong_db` and `lowest_right_db` say between which ratios both occur.
     """
     order = np.argsort(snr_db, kind="stable")
     snr, bad = snr_db[order], wrong[order].astype(int)
-    if not bad.any() or bad.all():
-        highest, lowest = (snr[-1], np.nan) if bad.any() else (np.nan, snr[0])
-        return {"threshold_db": np.nan, "exceptions": 0, "highest_wrong_db": highest, "lowest_right_db": lowest}
-    # With a threshold before place i, what is right below it and wrong above it are exceptions.
-    exceptions = np.concatenate([[0], np.cumsum(1 - bad)]) + bad.sum() - np.concatenate([[0], np.cumsum(bad)])
-    inner = exceptions[1:-1]
-    best = np.flatnonzero(inner == inner.min())
-    middle = best[len(best) // 2]
-    return {
-        "threshold_db": (snr[middle] + snr[middle + 1]) / 2,
-        "exceptions": int(inner.min()),
-        "highest_wrong_db": snr[bad == 1].max(),
-        "lowest_right_db": snr[bad == 0].min(),
+    found = {
+        "threshold_db": np.nan,
+        "exceptions": int(min(bad.sum(), (1 - bad).sum())),
+        "highest_wrong_db": snr[bad == 1].max() if bad.any() else np.nan,
+        "lowest_right_db": np.nan if bad.all() else snr[bad == 0].min(),
     }
+    between = np.flatnonzero(snr[:-1] < snr[1:])  # equal ratios all lie on one side
+    if not bad.any() or bad.all() or not len(between):
+        return found
+    # With a threshold after place i, what is right up to it and wrong above it are exceptions.
+    exceptions = (np.cumsum(1 - bad) + bad.sum() - np.cumsum(bad))[between]
+    best = between[exceptions == exceptions.min()]
+    middle = best[len(best) // 2]
+    return found | {"threshold_db": (snr[middle] + snr[middle + 1]) / 2, "exceptions": int(exceptions.min())}
 
 
 def thresholds_frame(angles: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
