@@ -7,6 +7,7 @@ import zlib
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from bench.configuration import load
@@ -17,6 +18,7 @@ from bench.reporting.page.cells import Cell
 from bench.reporting.page.further_records import further_records
 from bench.reporting.page.glossary import GLOSSARY, meaning
 from bench.reporting.page.page import page
+from bench.reporting.page.records import behind
 from bench.reporting.records_frame import read_runs
 from tests.reporting.synthetic import Run, memory_record, steps_record, study, write_train
 
@@ -125,6 +127,15 @@ def test_every_number_leads_to_its_records(reader: Reader) -> None:
     for name in ("train-hybrid-noisy-machine-seed1", "memory-hybrid-noisy", "steps-hybrid", "claims-whole-batch"):
         assert f"#{name}" in inside
     assert {"numerics-layers", "numerics-sweeps", "timeline-all"} <= set(reader.ids)
+
+
+def test_a_gap_leads_to_the_ideal_runs_that_it_is_to(tmp_path: Path) -> None:
+    planned = [Run("streamed", "ideal", "machine", 1), Run("streamed-int16", "exact", "machine", 1)]
+    frame = read_runs(tmp_path, planned, {})
+    row = pd.Series({"architecture": "streamed-int16", "reconstruction": "exact", "device": "machine"})
+    anchors = ["train-streamed-int16-exact-machine-seed1", "train-streamed-ideal-machine-seed1"]
+    assert behind("table1", "Gap to ideal, points", row, frame) == anchors
+    assert behind("table1", "Accuracy, %", row, frame) == anchors[:1]
 
 
 def test_stale_missing_and_broken_records_are_named(text: str) -> None:
