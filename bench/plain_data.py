@@ -20,32 +20,24 @@ def unfit(content: Any) -> str | None:
         if seen > MOST:
             return f"it holds more than {MOST:,} values"
         if isinstance(value, dict):
-            if wrong := next(filter(None, map(_no_text, value)), None):
-                return f"a key of {where} must be text (write it in quotes), but is {wrong}"
+            odd = [key for key in value if not isinstance(key, str)]
+            if odd:
+                return f"a key of {where} must be text (write it in quotes), but is of the kind {type(odd[0]).__name__}"
             waiting += [((*place, key), inner) for key, inner in value.items()]
         elif isinstance(value, list):
             waiting += [((*place, str(index)), inner) for index, inner in enumerate(value)]
-        elif wrong := _no_text(value) and _no_number(value):
+        elif wrong := _odd(value):
             return f"{where} must be a number, text (in quotes), true, false, null, a list or a mapping, but is {wrong}"
     return None
 
 
-def _no_text(value: Any) -> str | None:
-    """What `value` is in place of text that can be written to a file; None where it is such text."""
-    if not isinstance(value, str):
+def _odd(value: Any) -> str | None:
+    """What a single `value` is in place of text, a finite number, true, false or null; None where it is one of them."""
+    if value is None or isinstance(value, str):
+        return None
+    if not isinstance(value, int | float):
         return f"of the kind {type(value).__name__}"
     try:
-        value.encode()
-    except UnicodeEncodeError:
-        return "half a character (a lone surrogate)"
-    return None
-
-
-def _no_number(value: Any) -> str | None:
-    """What `value` is in place of a finite number, true, false or null; None where it is one of them."""
-    if not isinstance(value, int | float | None):
-        return _no_text(value)
-    try:
-        return None if value is None or math.isfinite(value) else f"{value}, which is not finite"
+        return None if math.isfinite(value) else f"{value}, which is not finite"
     except OverflowError:
         return "a whole number of more than 308 digits"

@@ -26,5 +26,5 @@ def run(arguments: argparse.Namespace) -> int:
     claims, further = claims_of(config, results), further_records(config, results)
     text = page(study_of(config, results), results, arguments.tables / "figures", claims, further)
     write_text(arguments.output, text)
-    print(f"written: {arguments.output} ({len(text.encode()) / 1e6:.1f} MB)")
+    print(f"written: {arguments.output} ({arguments.output.stat().st_size / 1e6:.1f} MB)")
     return 0
