@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from bench.configuration import load
+from bench.provenance import code_digest
 from bench.records import write_record
 from bench.reporting import claims
 from bench.reporting.build import build_tables
@@ -20,7 +21,7 @@ from bench.reporting.page.glossary import GLOSSARY, meaning
 from bench.reporting.page.page import page
 from bench.reporting.page.records import behind
 from bench.reporting.records_frame import read_runs
-from tests.reporting.synthetic import Run, memory_record, steps_record, study, write_train
+from tests.reporting.synthetic import Run, memory_record, steps_record, study, train_record, write_train
 
 RUNS = [
     Run(architecture, reconstruction, "machine", seed)
@@ -142,6 +143,26 @@ def test_stale_missing_and_broken_records_are_named(text: str) -> None:
     for state in ("stale", "not run", "broken"):
         assert f">{state}</td>" in text
     assert "is not valid JSON" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "remark"),
+    [
+        ({"kind": "memory"}, "is of kind 'memory', not 'train'"),
+        ({"outcome": None}, "how it ended; delete it"),
+        ({"outcome": {"status": 3}}, "how it ended; delete it"),
+        ({"git": "abc"}, "where it is from"),
+        ({"date": ...}, "has no field 'date'; delete it"),
+    ],
+)
+def test_a_long_measurement_of_another_kind_or_without_a_field_is_broken(
+    tmp_path: Path, changes: dict, remark: str
+) -> None:
+    record = train_record(RUNS[0], digest={"code": code_digest("train")}) | changes
+    write_record(tmp_path / claims.WHOLE_BATCH_RECORD, {name: each for name, each in record.items() if each is not ...})
+    found = further_records(load(Path("config/smoke.yaml")), tmp_path)[-1]
+    assert (found.anchor, found.state) == ("claims-whole-batch", "broken")
+    assert remark in found.remark and found.remark.endswith(".")
 
 
 def test_nothing_is_fetched(text: str, reader: Reader) -> None:

@@ -65,10 +65,10 @@ def behind(table: str, head: str, row: pd.Series, runs: pd.DataFrame) -> list[st
     if table == "table1" and head.startswith(STEPS_HEADS):
         return [f"steps-{architecture}"]
     here = select(runs, device=row["device"])
-    behind_it = [select(here, architecture=architecture, reconstruction=reconstruction)]
+    groups = [select(here, architecture=architecture, reconstruction=reconstruction)]
     if head.startswith("Gap") and reconstruction != "ideal":
-        behind_it.append(select(here, architecture=original(architecture), reconstruction="ideal"))
-    return [f"train-{name}" for group in behind_it for name in group["run"]]
+        groups.append(select(here, architecture=original(architecture), reconstruction="ideal"))
+    return [f"train-{name}" for group in groups for name in group["run"]]
 
 
 def claimed(row: pd.Series) -> list[str]:
