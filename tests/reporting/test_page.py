@@ -16,6 +16,7 @@ from bench.records import write_record
 from bench.reporting import claims
 from bench.reporting.build import build_tables
 from bench.reporting.page.cells import Cell
+from bench.reporting.page.figures import figures, planned_figures
 from bench.reporting.page.further_records import further_records
 from bench.reporting.page.glossary import GLOSSARY, meaning
 from bench.reporting.page.page import page
@@ -97,9 +98,9 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> str:
     config = load(Path("config/smoke.yaml"))
     further = further_records(config, results)
     frame = read_runs(results, study(RUNS).runs, study(RUNS).keys)
-    return page(
-        study(RUNS), results, tables / "figures", claims.claims_table("tiny", results, frame, "machine", None), further
-    )
+    drawn = figures(tables / "figures", ["memory-timeline", "not_drawn", "snr_depth"], tables / "report.html")
+    table = claims.claims_table("tiny", results, frame, "machine", None)
+    return page(study(RUNS), results, drawn, table, further)
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +129,29 @@ def test_every_number_leads_to_its_records(reader: Reader) -> None:
     for name in ("train-hybrid-noisy-machine-seed1", "memory-hybrid-noisy", "steps-hybrid", "claims-whole-batch"):
         assert f"#{name}" in inside
     assert {"numerics-layers", "numerics-sweeps", "timeline-all"} <= set(reader.ids)
+
+
+def test_figures_of_a_configuration_of_before_are_left_out() -> None:
+    config = load(Path("config/smoke.yaml"))
+    names = planned_figures(config)
+    assert "figure6" in names and f"timeline-{next(iter(config['architectures']))}-ideal" in names
+    assert all(name.startswith("timeline-") for name in planned_figures({**config, "numerics": None}))
+
+
+def test_a_figure_that_finds_no_room_is_linked_from_where_the_report_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.reporting.page.figures.EMBEDDED_BYTES", 0)
+    png(tmp_path / "tables" / "figures", "coupling.png")
+    for report, source in (
+        ("tables/r.html", "figures"),
+        ("r.html", "tables/figures"),
+        ("a b/r.html", "../tables/figures"),
+    ):
+        (figure,) = figures(tmp_path / "tables" / "figures", ["coupling"], tmp_path / report)
+        assert figure.source == f"{source}/coupling.png"
+    png(tmp_path / "100 %", "coupling.png")
+    assert figures(tmp_path / "100 %", ["coupling"], tmp_path / "r.html")[0].source == "100%20%25/coupling.png"
 
 
 def test_a_gap_leads_to_the_ideal_runs_that_it_is_to(tmp_path: Path) -> None:
