@@ -21,7 +21,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # libyaml's parse
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
-        for key, _ in node.value:
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():  # !!map may stand before a list
             if not isinstance(key, yaml.ScalarNode):
                 raise ConstructorError(None, None, "a key is a list or a mapping, but must be text", key.start_mark)
             if key.value in seen:

@@ -59,6 +59,11 @@ def test_what_json_cannot_say_is_refused(tmp_path: Path, value: str, wrong: str)
     assert wrong in refusal(tmp_path, f"x: {{y: {value}}}")
 
 
+@pytest.mark.parametrize("value", ["[a, b]", "[[a, b]]", "ab", "[ab]"])
+def test_what_is_called_a_mapping_and_is_none_is_refused(tmp_path: Path, value: str) -> None:
+    assert "expected a mapping" in refusal(tmp_path, f"x: !!map {value}")
+
+
 @pytest.mark.parametrize("depth", [101, 3000, 100_000])
 def test_what_is_nested_too_deeply_is_refused(tmp_path: Path, depth: int) -> None:
     assert "nested more than 100 levels" in refusal(tmp_path, "[" * depth + "]" * depth)
