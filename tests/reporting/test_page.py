@@ -19,7 +19,7 @@ from bench.reporting.page.cells import Cell
 from bench.reporting.page.figures import figures, planned_figures
 from bench.reporting.page.further_records import further_records
 from bench.reporting.page.glossary import GLOSSARY, meaning
-from bench.reporting.page.page import page
+from bench.reporting.page.page import _curves, page
 from bench.reporting.page.records import behind
 from bench.reporting.records_frame import read_runs
 from tests.reporting.synthetic import Run, memory_record, steps_record, study, train_record, write_train
@@ -154,6 +154,21 @@ def test_a_figure_that_finds_no_room_is_linked_from_where_the_report_is(
     assert figures(tmp_path / "100 %", ["coupling"], tmp_path / "r.html")[0].source == "100%20%25/coupling.png"
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "drawn"),
+    [
+        *(("epoch", value, False) for value in ("1", None, [])),
+        *(("loss", value, False) for value in ("1", {})),
+        *[("loss", None, True), ("test_accuracy", 10**307, True)],
+    ],
+)
+def test_a_history_that_is_no_numbers_is_not_drawn(tmp_path: Path, name: str, value: object, drawn: bool) -> None:
+    path = write_train(tmp_path, RUNS[0], history=[{**entry, name: value} for entry in HISTORY])
+    runs = read_runs(tmp_path, RUNS[:1], {})
+    assert list(runs["status"]) == ["ok"] and runs["path"][0] == str(path)
+    assert len(_curves(runs, 0.9)) == drawn
+
+
 def test_a_gap_leads_to_the_ideal_runs_that_it_is_to(tmp_path: Path) -> None:
     planned = [Run("streamed", "ideal", "machine", 1), Run("streamed-int16", "exact", "machine", 1)]
     frame = read_runs(tmp_path, planned, {})
@@ -175,6 +190,7 @@ def test_stale_missing_and_broken_records_are_named(text: str) -> None:
         ({"kind": "memory"}, "is of kind 'memory', not 'train'"),
         ({"outcome": None}, "how it ended; delete it"),
         ({"outcome": {"status": 3}}, "how it ended; delete it"),
+        ({"outcome": {"status": "somehow"}}, "how it ended; delete it"),
         ({"git": "abc"}, "where it is from"),
         ({"date": ...}, "has no field 'date'; delete it"),
     ],

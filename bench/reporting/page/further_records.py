@@ -11,6 +11,7 @@ from bench.records import recorded_digest
 from bench.reporting.claims import SHAPES_RECORD, WHOLE_BATCH_RECORD
 from bench.reporting.current import record_of
 from bench.reporting.page.records import Listed, claim_name
+from bench.reporting.record_schema import STATUSES
 from bench.reporting.records_frame import BROKEN, NOT_RUN, STALE, commit
 
 # long measurement -> its record, that record's kind, and the code that it depends on
@@ -45,12 +46,17 @@ def _listed(section: str, name: str, path: Path, kind: str, present: str, part: 
         state = STALE if recorded_digest(record, part) != present else _ended(record)
     except InputError as error:
         return Listed(section, name, BROKEN, str(path), "", "", "", str(error))
-    except (AttributeError, LookupError, TypeError):
+    except (LookupError, TypeError):
         fault = f"The record {path} does not say where it is from or how it ended; delete it and run it again."
         return Listed(section, name, BROKEN, str(path), "", "", "", fault)
     return Listed(section, name, state, str(path), *origin, "")
 
 
 def _ended(record: dict[str, Any]) -> str:
-    """How a run ended, as the tables write it; other records are made or not."""
-    return record["outcome"]["status"].replace("-", " ") if record["kind"] == "train" else "ok"
+    """How a run ended, as the tables write it (`LookupError`: in no known way); other records are made or not."""
+    if record["kind"] != "train":
+        return "ok"
+    status = record["outcome"]["status"]
+    if status not in STATUSES:
+        raise LookupError(status)
+    return status.replace("-", " ")

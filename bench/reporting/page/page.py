@@ -89,7 +89,14 @@ def _history(path: Path) -> dict[str, Any] | None:
         record = read_record(path)
         for entry in record["history"]:
             entry["accuracy"] = entry.get("test_accuracy", entry.get("validation_accuracy"))
-        drawable = all({"epoch", "loss"} <= set(entry) for entry in record["history"])
+        drawable = all(_drawable(entry) for entry in record["history"])
     except (InputError, KeyError, TypeError, AttributeError):
         return None
     return record if drawable and record["history"] else None
+
+
+def _drawable(entry: dict[str, Any]) -> bool:
+    """Whether the values of an epoch are numbers; accuracy and loss may be null, the epoch and its loss not missing."""
+    return isinstance(entry["epoch"], int | float) and all(
+        isinstance(entry[name], int | float | None) for name in ("loss", "accuracy")
+    )
