@@ -11,16 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import InputError
+from bench.plain_data import unfit
 
 CHECKSUM = "checksum"
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to a temporary file beside `path`, then move it there: a reader never sees half a file."""
+    """Write `text` to a temporary file beside `path`, then move it there: a reader never sees half a file.
+
+    What is no character (half of one, as in file names that are not UTF-8) is written as its escape.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -50,14 +54,18 @@ def read_record(path: Path) -> dict[str, Any]:
     """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
+        checked = isinstance(record, dict) and CHECKSUM in record
+        edited = checked and record.pop(CHECKSUM) != checksum(record)
     except OSError as error:
         raise InputError(f"The record {path} cannot be read ({error.strerror}); run it again.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"The record {path} is not valid JSON ({error}); delete it and run it again.") from error
     if not isinstance(record, dict) or "kind" not in record:
         raise InputError(f"The record {path} has no field 'kind'; delete it and run it again.")
-    if CHECKSUM in record and record.pop(CHECKSUM) != checksum(record):
+    if edited:
         raise InputError(f"The record {path} was edited after it was written; delete it and run it again.")
+    if wrong := unfit(record):
+        raise InputError(f"The record {path} holds what no record does ({wrong}); delete it and run it again.")
     return record
 
 

@@ -31,7 +31,7 @@ def fault(value: Any, schema: dict[str, Any]) -> str | None:
     """
     errors = _Validator(schema).iter_errors(value)
     first = min(errors, key=lambda error: [str(part) for part in error.absolute_path], default=None)
-    return None if first is None else _sentence(first)
+    return None if first is None else " ".join(_sentence(first).split())  # a key may have line ends
 
 
 def nearest(given: object, choices: Collection[str]) -> str:

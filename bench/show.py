@@ -1,6 +1,7 @@
 """`python -m bench show RECORD`: a record as a person reads it."""
 
 import argparse
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the record, a line a value."""
     path = arguments.record / "record.json" if arguments.record.is_dir() else arguments.record
-    print("\n".join([f"{path}", *told(read_record(path))]))
+    text = "\n".join([f"{path}", *told(read_record(path))])
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding))  # what a terminal cannot show is an escape
     return 0
 
 
@@ -61,9 +64,9 @@ def _lines(section: dict[str, Any]) -> Iterator[str]:
 
 
 def _table(entries: list[dict[str, Any]]) -> Iterator[str]:
-    """Entries under common heads, as a history has them."""
-    heads = list(entries[0])
-    rows = [heads, *([value(head, entry.get(head)) for head in heads] for entry in entries)]
+    """Entries under their heads, as a history has them; a cell is empty where an entry does not have its head."""
+    heads = list(dict.fromkeys(head for entry in entries for head in entry))
+    rows = [heads, *([value(head, entry[head]) if head in entry else "" for head in heads] for entry in entries)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
     for row in rows:
         yield "  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))

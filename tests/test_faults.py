@@ -16,7 +16,7 @@ from bench.__main__ import main
 from bench.configuration import read
 from bench.errors import InputError
 from bench.jobs import planned_jobs
-from bench.records import read_record, write_record
+from bench.records import read_record, write_record, write_text
 from bench.reporting.record_schema import STATUSES
 from bench.training.checkpoint import Checkpoint
 from tests.refusals import as_others
@@ -48,7 +48,11 @@ def test_a_checkpoint_that_would_run_code_is_not_read(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "3", '{"a": 1}', "\0", '{"kind": '])
+DEEP = ['{"kind": ' + "[" * depth + "]" * depth + "}" for depth in (101, 900, 5000, 100_000)]
+ODD = ['{"kind": NaN}', '{"kind": 1' + "0" * 400 + "}", '{"kind": 1' + "0" * 5000 + "}"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "3", '{"a": 1}', "\0", '{"kind": ', *DEEP, *ODD], ids=range(14))
 def test_a_broken_or_foreign_record_is_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture, content: str
 ) -> None:
@@ -84,6 +88,20 @@ def test_an_edited_record_is_told_from_a_written_one(tiny: TinyRun, value: objec
             read_record(job.record)
     job.record.write_text(json.dumps(whole))  # its lines are no content
     assert job.state == "done"
+
+
+def test_half_a_character_in_a_record_is_shown_as_its_escape(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    write_record(tmp_path / "record.json", {"kind": "train", "command": ["\udcff"]})
+    assert main(["show", str(tmp_path)]) == 0
+    assert "command: \\udcff" in capsys.readouterr().out
+    write_text(tmp_path / "table.md", "\udcff")
+    assert (tmp_path / "table.md").read_text() == "\\udcff"
+
+
+def test_entries_of_a_list_need_not_have_the_same_heads(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    write_record(tmp_path / "record.json", {"kind": "a", "history": [{"epoch": 1}, {"epoch": 2, "note": "lost"}]})
+    assert main(["show", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.endswith("  epoch  note\n      1      \n      2  lost\n")
 
 
 def test_a_record_is_shown_with_its_units(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

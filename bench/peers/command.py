@@ -20,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure all methods, write the record, and the table beside it (FILE.md), which is printed too."""
+    """Measure all methods, write the record, and the table beside it (peers.json: peers.md), which is printed too."""
     # Here, so that `--help` need not wait for torch.
     from bench import provenance
     from bench.errors import InputError
@@ -34,11 +34,17 @@ def run(arguments: argparse.Namespace) -> int:
     from bench.training.memory_format import memory_format
     from bench.training.settings import set_precision, set_threads
 
+    beside = arguments.output.with_suffix(".md")
+    if beside == arguments.output:
+        raise InputError(f"--output {beside} is where the table goes; give the record another suffix, such as .json.")
     shape = Shape(arguments.channels, arguments.blocks, arguments.batch_size, arguments.image_size)
-    if min(dataclasses.astuple(shape)) < 1 or shape.channels % 2 or shape.batch_size < 2:
+    # Half the batch is measured too, and batch norm in training refuses a single value a channel.
+    least = shape.batch_size // 2 * shape.image_size**2
+    if min(dataclasses.astuple(shape)) < 1 or shape.channels % 2 or least < 2:
         raise InputError(
-            f"The chain needs an even number of channels, a block, a pixel and two images or more, not {shape.channels}"
-            f" channels, {shape.blocks} blocks, {shape.image_size} pixels and {shape.batch_size} images."
+            "The chain needs an even number of channels, a block or more, and two pixels or more in half the batch, not"
+            f" {shape.channels} channels, {shape.blocks} blocks and {shape.batch_size} images of height and width"
+            f" {shape.image_size}."
         )
     with gpu_lease(arguments.device):
         device = torch_device(arguments.device)
@@ -58,6 +64,6 @@ def run(arguments: argparse.Namespace) -> int:
         }
     write_record(arguments.output, record)
     table = markdown(record)
-    write_text(arguments.output.with_suffix(".md"), table)
+    write_text(beside, table)
     print(table)
     return 0

@@ -10,7 +10,7 @@ def markdown(record: dict[str, Any]) -> str:
     """The table of a record of `python -m bench peers`."""
     rows = [_row(name, row) for name, row in record["rows"].items()]
     lines = [HEAD, (":--", *["--:"] * (len(HEAD) - 1)), *rows]
-    return "\n".join([caption(record), "", *(f"| {' | '.join(line)} |" for line in lines), "", note(record), ""])
+    return "\n".join([caption(record), "", *map(_line, lines), "", note(record), ""])
 
 
 def caption(record: dict[str, Any]) -> str:
@@ -34,6 +34,12 @@ def note(record: dict[str, Any]) -> str:
         f" against float64 is {exact['relative_error']:.0e} ({exact['worst_parameter']:.0e})."
         " Batches counted: by the running statistics in one step."
     )
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    """One line of the table; a library's own words may hold the sign that ends a cell."""
+    escaped = (cell.replace("|", r"\|") for cell in cells)
+    return f"| {' | '.join(escaped)} |"
 
 
 def _row(name: str, row: dict[str, Any]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from bench.peers import comparison
 from bench.peers.chain import Parts
 from bench.peers.measure import Shape
 from bench.peers.methods import METHODS, PLAIN, Method, network
+from bench.peers.table import HEAD, markdown
 from bench.records import read_record
 
 TINY = Shape(channels=8, blocks=2, batch_size=8, image_size=8)
@@ -123,3 +124,26 @@ def test_bytes_per_pixel_of_known_chains():
 def test_the_smallest_chain_is_told(capsys, tmp_path):
     assert main(["peers", "--output", str(tmp_path / "peers.json"), "--channels", "7"]) == 2
     assert "an even number of channels" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("images", "pixels"), [("1", "8"), ("2", "1"), ("3", "1")])
+def test_a_batch_whose_half_is_a_single_value_is_told(capsys, tmp_path, images, pixels):
+    words = ["peers", "--output", str(tmp_path / "peers.json"), "--batch-size", images, "--image-size", pixels]
+    assert main(words) == 2
+    assert "two pixels or more in half the batch" in capsys.readouterr().err
+
+
+def test_a_record_where_the_table_goes_is_refused(capsys, tmp_path):
+    assert main(["peers", "--output", str(tmp_path / "peers.md")]) == 2
+    assert "is where the table goes" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_reason_adds_no_column():
+    failed = {"library": "revlib", "version": "1", "status": "failed", "reason": "TypeError: unsupported for |: int"}
+    none = {"relative_error": 0.0, "worst_parameter": 0.0}
+    shape = {"blocks": 2, "channels": 8, "batch_size": 8, "image_size": 8, "memory_format": "x", "rounds": 1}
+    origin = {"hardware": {"device": "a"}, "versions": {"torch": "2"}, "allocator": "b", "date": "2026", "command": []}
+    table = markdown({"settings": shape, "rounding": none, "rows": {"revlib": failed}, **origin})
+    line = next(line for line in table.splitlines() if line.startswith("| revlib"))
+    assert line.replace(r"\|", "").count("|") == len(HEAD) + 1

@@ -7,16 +7,20 @@ import zlib
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from bench.configuration import load
+from bench.provenance import code_digest
 from bench.records import write_record
 from bench.reporting import claims
 from bench.reporting.build import build_tables
 from bench.reporting.page.cells import Cell
+from bench.reporting.page.figures import figures, planned_figures
 from bench.reporting.page.further_records import further_records
 from bench.reporting.page.glossary import GLOSSARY, meaning
-from bench.reporting.page.page import page
+from bench.reporting.page.page import _curves, page
+from bench.reporting.page.records import behind
 from bench.reporting.records_frame import read_runs
 from tests.reporting.synthetic import Run, memory_record, steps_record, study, train_record, write_train
 
@@ -92,8 +96,9 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> str:
     config = load(Path("config/smoke.yaml"))
     further = further_records(config, results)
     frame = read_runs(results, study(RUNS).runs, study(RUNS).keys)
+    drawn = figures(tables / "figures", ["memory-timeline", "not_drawn", "snr_depth"], tables / "report.html")
     told = claims.claims_table("tiny", results, frame, "machine", None, lambda record: None)
-    return page(study(RUNS), results, tables / "figures", told, further)
+    return page(study(RUNS), results, drawn, told, further)
 
 
 @pytest.fixture(scope="module")
@@ -124,10 +129,78 @@ def test_every_number_leads_to_its_records(reader: Reader) -> None:
     assert {"numerics-layers", "numerics-sweeps", "timeline-all"} <= set(reader.ids)
 
 
+def test_figures_of_a_configuration_of_before_are_left_out() -> None:
+    config = load(Path("config/smoke.yaml"))
+    names = planned_figures(config)
+    assert "figure6" in names and f"timeline-{next(iter(config['architectures']))}-ideal" in names
+    assert all(name.startswith("timeline-") for name in planned_figures({**config, "numerics": None}))
+
+
+def test_a_figure_that_finds_no_room_is_linked_from_where_the_report_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.reporting.page.figures.EMBEDDED_BYTES", 0)
+    png(tmp_path / "tables" / "figures", "coupling.png")
+    for report, source in (
+        ("tables/r.html", "figures"),
+        ("r.html", "tables/figures"),
+        ("a b/r.html", "../tables/figures"),
+    ):
+        (figure,) = figures(tmp_path / "tables" / "figures", ["coupling"], tmp_path / report)
+        assert figure.source == f"{source}/coupling.png"
+    png(tmp_path / "100 %", "coupling.png")
+    assert figures(tmp_path / "100 %", ["coupling"], tmp_path / "r.html")[0].source == "100%20%25/coupling.png"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "drawn"),
+    [
+        *(("epoch", value, False) for value in ("1", None, [])),
+        *(("loss", value, False) for value in ("1", {})),
+        *[("loss", None, True), ("test_accuracy", 10**307, True)],
+    ],
+)
+def test_a_history_that_is_no_numbers_is_not_drawn(tmp_path: Path, name: str, value: object, drawn: bool) -> None:
+    path = write_train(tmp_path, RUNS[0], history=[{**entry, name: value} for entry in HISTORY])
+    runs = read_runs(tmp_path, RUNS[:1], {})
+    assert list(runs["status"]) == ["ok"] and runs["path"][0] == str(path)
+    assert len(_curves(runs, 0.9)) == drawn
+
+
+def test_a_gap_leads_to_the_ideal_runs_that_it_is_to(tmp_path: Path) -> None:
+    planned = [Run("streamed", "ideal", "machine", 1), Run("streamed-int16", "exact", "machine", 1)]
+    frame = read_runs(tmp_path, planned, {})
+    row = pd.Series({"architecture": "streamed-int16", "reconstruction": "exact", "device": "machine"})
+    anchors = ["train-streamed-int16-exact-machine-seed1", "train-streamed-ideal-machine-seed1"]
+    assert behind("table1", "Gap to ideal, points", row, frame) == anchors
+    assert behind("table1", "Accuracy, %", row, frame) == anchors[:1]
+
+
 def test_stale_missing_and_broken_records_are_named(text: str) -> None:
     for state in ("stale", "not run", "broken"):
         assert f">{state}</td>" in text
     assert "is not valid JSON" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "remark"),
+    [
+        ({"kind": "memory"}, "is of kind 'memory', not 'train'"),
+        ({"outcome": None}, "how it ended; delete it"),
+        ({"outcome": {"status": 3}}, "how it ended; delete it"),
+        ({"outcome": {"status": "somehow"}}, "how it ended; delete it"),
+        ({"git": "abc"}, "where it is from"),
+        ({"date": ...}, "has no field 'date'; delete it"),
+    ],
+)
+def test_a_long_measurement_of_another_kind_or_without_a_field_is_broken(
+    tmp_path: Path, changes: dict, remark: str
+) -> None:
+    record = train_record(RUNS[0], digest={"code": code_digest("train")}) | changes
+    write_record(tmp_path / claims.WHOLE_BATCH_RECORD, {name: each for name, each in record.items() if each is not ...})
+    found = further_records(load(Path("config/smoke.yaml")), tmp_path)[-1]
+    assert (found.anchor, found.state) == ("claims-whole-batch", "broken")
+    assert remark in found.remark and found.remark.endswith(".")
 
 
 def test_nothing_is_fetched(text: str, reader: Reader) -> None:

@@ -19,12 +19,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the report and say where it is."""
+    from bench.reporting.page.figures import figures, planned_figures
     from bench.reporting.page.further_records import further_records
     from bench.reporting.page.page import page
 
     config, results = configuration.load(arguments.config), arguments.results
     claims, further = claims_of(config, results), further_records(config, results)
-    text = page(study_of(config, results), results, arguments.tables / "figures", claims, further)
+    drawn = figures(arguments.tables / "figures", planned_figures(config), arguments.output)
+    text = page(study_of(config, results), results, drawn, claims, further)
     write_text(arguments.output, text)
-    print(f"written: {arguments.output} ({len(text.encode()) / 1e6:.1f} MB)")
+    print(f"written: {arguments.output} ({arguments.output.stat().st_size / 1e6:.1f} MB)")
     return 0

@@ -1,8 +1,15 @@
-"""The figures of a scale, embedded: every PNG file of its folder, as it was drawn."""
+"""The figures of a scale, embedded as they were drawn."""
 
 import base64
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
+
+from bench.configuration import Configuration
+from bench.reporting.figures.names import FIGURES
+from bench.reporting.timelines.names import timeline_names
 
 EMBEDDED_BYTES = 6_500_000  # of all figures together: as text they take a third more, and the report stays under 10 MB
 
@@ -16,17 +23,26 @@ class Figure:
     source: str
 
 
-def figures(folder: Path) -> list[Figure]:
-    """All figures of `folder`, which lies beside the report, by name.
+def planned_figures(configuration: Configuration) -> list[str]:
+    """Names of the figures that the scale has now; others in its folder were drawn for a configuration of before."""
+    return [*(FIGURES if configuration["numerics"] else ()), *timeline_names(configuration)]
+
+
+def figures(folder: Path, names: Iterable[str], report: Path) -> list[Figure]:
+    """Those of the figures called `names` that are in `folder`, for the HTML file `report`.
 
     A caption is the text file of the figure's name beside it, if there is one, else that name in words.
     """
     found, used = [], 0
-    for path in sorted(folder.glob("*.png")):
+    for path in (folder / f"{name}.png" for name in names):
+        if not path.is_file():
+            continue
         content = path.read_bytes()
         used += len(content)
-        fits = used <= EMBEDDED_BYTES
-        source = f"data:image/png;base64,{base64.b64encode(content).decode()}" if fits else f"{folder.name}/{path.name}"
+        if used <= EMBEDDED_BYTES:
+            source = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+        else:
+            source = quote(os.path.relpath(path, report.parent))
         found.append(Figure(path.stem, _caption(path), source))
     return found
 

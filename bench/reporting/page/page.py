@@ -15,7 +15,7 @@ from bench.reporting.formats import Table
 from bench.reporting.measurements_frame import read_measurements
 from bench.reporting.page.cells import Cell
 from bench.reporting.page.curves import lines, panel
-from bench.reporting.page.figures import figures
+from bench.reporting.page.figures import Figure
 from bench.reporting.page.glossary import GLOSSARY, meaning
 from bench.reporting.page.records import Listed, behind, listed
 from bench.reporting.records_frame import read_runs
@@ -36,8 +36,8 @@ class Grid:
     notes: Sequence[str] = ()
 
 
-def page(study: Study, results: Path, figures_folder: Path, claims: Table, further: Sequence[Listed]) -> str:
-    """The report of `study` from the records in `results`, with its `claims`; `further` are records behind figures."""
+def page(study: Study, results: Path, figures: Sequence[Figure], claims: Table, further: Sequence[Listed]) -> str:
+    """The report of `study` from the records in `results`, with its `claims`; `further`: records behind `figures`."""
     tables = [*build_tables(study, results), claims]
     runs = read_runs(results, study.runs, study.keys, study.time_limit_s)
     measurements = read_measurements(results, study.pairs, study.measurement_keys)
@@ -47,7 +47,7 @@ def page(study: Study, results: Path, figures_folder: Path, claims: Table, furth
     return environment.get_template("page.html.j2").render(
         scale=study.scale,
         grids=[_grid(table, runs) for table in tables],
-        figures=figures(figures_folder),
+        figures=figures,
         curves=_curves(usable(runs), study.target_accuracy),
         records=[*listed(runs, measurements), *further],
         glossary=GLOSSARY,
@@ -89,7 +89,14 @@ def _history(path: Path) -> dict[str, Any] | None:
         record = read_record(path)
         for entry in record["history"]:
             entry["accuracy"] = entry.get("test_accuracy", entry.get("validation_accuracy"))
-        drawable = all({"epoch", "loss"} <= set(entry) for entry in record["history"])
+        drawable = all(_drawable(entry) for entry in record["history"])
     except (InputError, KeyError, TypeError, AttributeError):
         return None
     return record if drawable and record["history"] else None
+
+
+def _drawable(entry: dict[str, Any]) -> bool:
+    """Whether the values of an epoch are numbers; accuracy and loss may be null, the epoch and its loss not missing."""
+    return isinstance(entry["epoch"], int | float) and all(
+        isinstance(entry[name], int | float | None) for name in ("loss", "accuracy")
+    )

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench.reporting.patterns import original
+from bench.reporting.summary import select
+
 # What the numbers under a head of Table 1 come from, by the head's beginning; all others come from training runs.
 MEMORY_HEADS = ("c0; depths", "Parameters", "Bytes per pixel", "Peak MB", "Forward-equivalents")
 STEPS_HEADS = ("Step time",)
@@ -61,9 +64,11 @@ def behind(table: str, head: str, row: pd.Series, runs: pd.DataFrame) -> list[st
         return [f"memory-{architecture}-{reconstruction}"]
     if table == "table1" and head.startswith(STEPS_HEADS):
         return [f"steps-{architecture}"]
-    modes = [reconstruction, "ideal"] if head.startswith("Gap") else [reconstruction]
-    own = runs[(runs["device"] == row["device"]) & (runs["architecture"] == architecture)]
-    return [f"train-{name}" for name in own[own["reconstruction"].isin(modes)]["run"]]
+    here = select(runs, device=row["device"])
+    groups = [select(here, architecture=architecture, reconstruction=reconstruction)]
+    if head.startswith("Gap") and reconstruction != "ideal":
+        groups.append(select(here, architecture=original(architecture), reconstruction="ideal"))
+    return [f"train-{name}" for group in groups for name in group["run"]]
 
 
 def claimed(row: pd.Series) -> list[str]:

@@ -1,0 +1,43 @@
+"""Plain data: what JSON can say. Keys are digests of it and records are made of it, so nothing else is let in."""
+
+import math
+from typing import Any
+
+DEEPEST = 100  # levels of lists and mappings: those who walk them call themselves, and a cycle has no end of them
+MOST = 2_000_000  # values: a dozen YAML anchors, each a list of the one before, are more than fit into memory
+
+
+def unfit(content: Any) -> str | None:
+    """What of `content` JSON cannot say, a sentence without its full stop that names the place; None where all is."""
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), content)]
+    seen = 0
+    while waiting:
+        place, value = waiting.pop()
+        seen += 1
+        where = ".".join(place) or "the content"
+        if len(place) > DEEPEST:
+            return f"{place[0]} is nested more than {DEEPEST} levels deep, or holds itself"
+        if seen > MOST:
+            return f"it holds more than {MOST:,} values"
+        if isinstance(value, dict):
+            odd = [key for key in value if not isinstance(key, str)]
+            if odd:
+                return f"a key of {where} must be text (write it in quotes), but is of the kind {type(odd[0]).__name__}"
+            waiting += [((*place, key), inner) for key, inner in value.items()]
+        elif isinstance(value, list):
+            waiting += [((*place, str(index)), inner) for index, inner in enumerate(value)]
+        elif wrong := _odd(value):
+            return f"{where} must be a number, text (in quotes), true, false, null, a list or a mapping, but is {wrong}"
+    return None
+
+
+def _odd(value: Any) -> str | None:
+    """What a single `value` is in place of text, a finite number, true, false or null; None where it is one of them."""
+    if value is None or isinstance(value, str):
+        return None
+    if not isinstance(value, int | float):
+        return f"of the kind {type(value).__name__}"
+    try:
+        return None if math.isfinite(value) else f"{value}, which is not finite"
+    except OverflowError:
+        return "a whole number of more than 308 digits"
