@@ -12,13 +12,16 @@ from typing import Any
 from bench.configuration import Configuration
 from bench.errors import InputError
 from bench.jobs import outgrown, state_of
-from bench.plan import Run, run_key
 from bench.provenance import code_digest
 from bench.records import recorded_digest
 from bench.training.whole_batch import CAP_MB, DEVICE
+from bench.whole_batch_key import present_key
 
 FILES = {"paper-shapes": "paper_shapes.json", "whole-batch": "whole-batch/record.json"}
-STEP = Run("hybrid", "noisy", DEVICE, 1)  # what `python -m bench whole-batch` makes, if not told otherwise
+STEP = {  # what `python -m bench whole-batch` makes, if not told otherwise
+    **{"architecture": "hybrid", "reconstruction": "noisy", "device": DEVICE, "seed": 1},
+    **{"memory_cap_mb": CAP_MB, "train_images": None},
+}
 
 
 @dataclass(frozen=True)
@@ -53,18 +56,9 @@ def at_hand(configuration: Configuration, results: Path) -> list[Path]:
     ]
 
 
-def whole_batch_key(configuration: Configuration, images: int | None) -> str:
+def whole_batch_key(configuration: Configuration, images: int | None) -> str | None:
     """Key of the record of a step with all `images` of the training set; None: however many, as of a demand."""
-    training = {**configuration["training"], "batch_size": images, "epochs": 1, "warmup_fraction": 0.0}
-    device = {
-        **configuration["devices"][0],
-        "name": DEVICE,
-        "memory_cap_mb": CAP_MB,
-        "batch_size": None,
-        "epochs": None,
-    }
-    data = {**configuration["data"], "train_images": None}
-    return run_key({**configuration, "data": data, "training": training, "devices": [device]}, STEP)
+    return present_key(configuration, {"settings": STEP, "data": {"sizes": [images]}})
 
 
 def _paper_shapes(configuration: Configuration, record: Path) -> LongMeasurement:
@@ -73,9 +67,10 @@ def _paper_shapes(configuration: Configuration, record: Path) -> LongMeasurement
 
 
 def _whole_batch(configuration: Configuration, record: Path) -> LongMeasurement:
-    if STEP.architecture not in configuration["architectures"]:
+    demand = whole_batch_key(configuration, None)
+    if demand is None:
         raise InputError(
-            f"Scale {configuration['scale']!r} claims whole-batch, a step of the architecture {STEP.architecture!r},"
+            f"Scale {configuration['scale']!r} claims whole-batch, a step of the architecture {STEP['architecture']!r},"
             " but does not have that; add it, or leave whole-batch out of claims."
         )
 
@@ -87,4 +82,4 @@ def _whole_batch(configuration: Configuration, record: Path) -> LongMeasurement:
         current = recorded_digest(found, "key") == whole_batch_key(configuration, images)
         return current and not outgrown(found, configuration["time_limit_s"])
 
-    return LongMeasurement("whole-batch", record, whole_batch_key(configuration, None), answers)
+    return LongMeasurement("whole-batch", record, demand, answers)

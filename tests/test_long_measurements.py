@@ -23,7 +23,7 @@ def made(configuration: dict[str, Any], folder: Path) -> LongMeasurement:
     (whole,) = asked(configuration, folder)
     step = one_step(configuration, None, CAP_MB)
     images = step["training"]["batch_size"]
-    key = plan.run_key(step, STEP)
+    key = plan.run_key(step, plan.Run("hybrid", "noisy", STEP["device"], 1))
     write_record(whole.record, {"kind": "train", "digest": {"key": key}, "data": {"sizes": [images, 360]}})
     return whole
 

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from bench.errors import InputError
+from bench.long_measurements import FILES
 from bench.memory.paper_shapes import SHAPES, theory
 from bench.provenance import code_digest
 from bench.records import recorded_digest
@@ -18,7 +19,7 @@ from bench.reporting.record_schema import read_valid
 from bench.reporting.records_frame import BROKEN, NOT_RUN, STALE, commit
 from bench.reporting.summary import FINISHED
 
-SHAPES_RECORD, WHOLE_BATCH_RECORD = "paper_shapes.json", "whole-batch/record.json"
+SHAPES_RECORD, WHOLE_BATCH_RECORD = FILES["paper-shapes"], FILES["whole-batch"]
 
 
 def claims_table(
@@ -108,7 +109,7 @@ def _number(value: float | None, missing: str) -> str:
 
 NOTES = (
     "Theory: the paper's cost model (eqs. 5-13 and 30), without input images, weight gradients and optimizer; the "
-    "number beside an extrapolated one adds them. ResNet-18 and RevNet have 11.2 M parameters, the others c0 = 32.",
+    "number beside an extrapolated one adds them. ResNet-18 has 11.2 M parameters, RevNet 11.0 M, the others c0 = 32.",
     "Measured at the paper's shapes: slope of live bytes between two small batches (`python -m bench paper-shapes`). "
     "The whole data set: peak memory of the process that made the step (`python -m bench whole-batch`), on a GPU what "
     "the allocator handed out.",

@@ -34,7 +34,7 @@ def claims_of(config: dict[str, Any], results: Path) -> Table:
     """The claims table of the checked configuration `config` from its records in the folder `results`."""
     from bench.reporting.claims import claims_table
     from bench.reporting.records_frame import read_runs
-    from bench.reporting.whole_batch import present_key
+    from bench.whole_batch_key import present_key
 
     study = command.study_of(config, results)
     runs = read_runs(results, study.runs, study.keys, study.time_limit_s)

@@ -21,12 +21,7 @@ def lines(records: Sequence[dict[str, Any]], quantity: str, factor: float = 1.0)
     return [
         Line(
             f"seed {record['settings']['seed']}",
-            # As floats, which become infinite where whole numbers that are too large are an error.
-            [
-                (float(entry["epoch"]), factor * float(entry[quantity]))
-                for entry in record["history"]
-                if entry[quantity] is not None
-            ],
+            [(entry["epoch"], factor * entry[quantity]) for entry in record["history"] if entry[quantity] is not None],
         )
         for record in records
     ]

@@ -1,49 +1,55 @@
 """The records of a scale that stand behind figures and claims: experiments on noise, timelines, long measurements."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from bench.configuration import Configuration
 from bench.errors import InputError
+from bench.long_measurements import FILES, at_hand
 from bench.plan import numerics_key, numerics_targets, timeline_key
 from bench.provenance import code_digest
 from bench.records import recorded_digest
-from bench.reporting.claims import SHAPES_RECORD, WHOLE_BATCH_RECORD
 from bench.reporting.current import record_of
 from bench.reporting.page.records import Listed, claim_name
 from bench.reporting.record_schema import STATUSES
 from bench.reporting.records_frame import BROKEN, NOT_RUN, STALE, commit
-
-# long measurement -> its record, that record's kind, and the code that it depends on
-CLAIMS = {
-    "paper-shapes": (SHAPES_RECORD, "paper-shapes", "memory"),
-    "whole-batch": (WHOLE_BATCH_RECORD, "train", "train"),
-}
+from bench.whole_batch_key import present_key
 
 
 def further_records(configuration: Configuration, results: Path) -> list[Listed]:
     """Those that the scale plans, and long measurements that were made by hand."""
-    numerics = [
-        _listed("numerics", name, results / "numerics" / f"{name}.json", "numerics", numerics_key(configuration, name))
-        for name in numerics_targets(configuration)
+    numerics = []
+    for name in numerics_targets(configuration):
+        key = numerics_key(configuration, name)
+        numerics.append(_listed("numerics", name, results / "numerics" / f"{name}.json", "numerics", "key", key))
+    key = timeline_key(configuration)
+    timeline = _listed("timeline", "all", results / "timeline.json", "timeline", "key", key)
+    # long measurement -> its record's kind, and what the record's digest of a part must be
+    present = {
+        "paper-shapes": ("paper-shapes", "code", code_digest("memory")),
+        "whole-batch": ("train", "key", lambda record: present_key(configuration, record)),
+    }
+    there = at_hand(configuration, results)
+    long = [
+        _listed("claims", claim_name(file), results / file, *present[name])
+        for name, file in FILES.items()
+        if results / file in there
     ]
-    timeline = _listed("timeline", "all", results / "timeline.json", "timeline", timeline_key(configuration))
-    claims = [
-        _listed("claims", claim_name(place), results / place, kind, code_digest(code), part="code")
-        for name, (place, kind, code) in CLAIMS.items()
-        if name in configuration["claims"] or (results / place).exists()
-    ]
-    return [*numerics, timeline, *claims]
+    return [*numerics, timeline, *long]
 
 
-def _listed(section: str, name: str, path: Path, kind: str, present: str, part: str = "key") -> Listed:
+def _listed(
+    section: str, name: str, path: Path, kind: str, part: str, present: str | Callable[[dict[str, Any]], str | None]
+) -> Listed:
     """A record of `kind` in whatever state it is; it is stale where its digest of `part` is not the `present` one."""
     if not path.exists():
         return Listed(section, name, NOT_RUN, str(path), "", "", "", "")
     try:
         record = record_of(path, kind, ("date", "git", "hardware"))
         origin = (record["date"], commit(record["git"]), record["hardware"]["device"])
-        state = STALE if recorded_digest(record, part) != present else _ended(record)
+        ended, wanted = _ended(record), present(record) if callable(present) else present
+        state = ended if recorded_digest(record, part) == wanted else STALE
     except InputError as error:
         return Listed(section, name, BROKEN, str(path), "", "", "", str(error))
     except (LookupError, TypeError):

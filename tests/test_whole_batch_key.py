@@ -6,7 +6,7 @@ import pytest
 
 from bench import configuration
 from bench.plan import run_key
-from bench.reporting.whole_batch import present_key
+from bench.whole_batch_key import present_key
 from tests.reporting.synthetic import Run, train_record
 
 STEP = Run("hybrid", "noisy", "whole-batch", 1)
