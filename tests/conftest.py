@@ -1,22 +1,25 @@
-"""What several tests share: a tiny run, and a copy of the tree in which the smoke workflow has run, once for all.
+"""What several tests share: a tiny run, torch's settings restored, and a copy of the tree in which the smoke workflow
+has run, once for all.
 
-Triton's kernels run in its interpreter, on CPU tensors, where there is no GPU. Triton is told so by the environment
+Triton's kernels run in its interpreter, on CPU tensors, where torch finds no GPU. Triton is told so by the environment
 when it is first imported, which torch may do in any test.
 """
 
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from bench.configuration import FOLDER, read
 from bench.jobs import planned_jobs
 from tests.smoke import ROOT, snakemake
 from tests.tiny_run import TinyRun
 
-if shutil.which("nvidia-smi") is None:
+if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
 
@@ -38,6 +41,20 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert not (folder / "results" / "smoke").exists()
     snakemake(folder)
     return folder
+
+
+@pytest.fixture
+def torch_settings() -> Iterator[None]:
+    """Torch's threads, determinism and number formats as they were, whatever the test and its outcome."""
+    threads, determinism = torch.get_num_threads(), torch.get_deterministic_debug_mode()
+    filled = torch.utils.deterministic.fill_uninitialized_memory
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    formats = cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32, matmul.allow_tf32
+    yield
+    torch.set_num_threads(threads)
+    torch.set_deterministic_debug_mode(determinism)
+    torch.utils.deterministic.fill_uninitialized_memory = filled
+    cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32, matmul.allow_tf32 = formats
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from bench.architectures import ARCHITECTURES, build, names
 from bench.architectures.registry import register
 from bench.architectures.search import NearestWidth
 from bench.errors import InputError
+from bench.reversible import InvertibleConv2d, InvertibleLeakyReLU
 
 SMALL = {"initial_channels": 4, "depths": (1, 1)}
 
@@ -81,6 +82,23 @@ def test_the_reconstruction_and_lists_reach_the_builder(chain):
     model = build(chain, "noisy", depths=[1, 1])
     assert model.reconstruction == "noisy"
     assert len(model.layers) == 3
+
+
+@pytest.mark.parametrize("name", ["layerwise", "hybrid"])
+def test_options_reach_the_layers(name):
+    def network(**options):
+        torch.manual_seed(0)
+        return build(name, "noisy", initial_channels=32, depths=(1, 1), negative_slope=0.5, **options)
+
+    model, twice = network(gain=0.25, logit_scale=0.1), network(gain=0.5, logit_scale=0.2)
+    for one, other in zip(model.modules(), twice.modules(), strict=True):
+        if isinstance(one, InvertibleConv2d):
+            torch.testing.assert_close(2 * one.f, other.f)
+        if isinstance(one, InvertibleLeakyReLU):
+            assert one.negative_slope == 0.5
+    twice.load_state_dict(model.state_dict())
+    images = torch.randn(2, 3, 8, 8)
+    torch.testing.assert_close(2 * model.eval()(images), twice.eval()(images))
 
 
 def test_registering_refuses_a_taken_name_and_arguments_without_default():

@@ -83,6 +83,13 @@ def test_layerwise_by_hand():
     assert (ideal.state, ideal.hidden, ideal.gradient) == (4 * state, 0, state)
 
 
+def test_the_gradient_is_as_large_as_the_larger_of_input_and_output():
+    narrowing = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 2, 3, padding=1))
+    widening = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 16, 3, padding=1))
+    costs = [pixel_cost(network, image_size=8) for network in (narrowing, widening)]
+    assert [(cost.state, cost.gradient) for cost in costs] == [(32, 32), (32, 64)]
+
+
 @pytest.mark.parametrize(("units", "hidden"), [(1, 0), (2, 16)])
 def test_hybrid_by_hand(units, hidden):
     """A state and its gradient; half a state more where F has two units."""
@@ -159,15 +166,26 @@ def test_theory_agrees_with_the_measured_slope(name, reconstruction, tolerance):
         ("resnet18", "ideal", 3),
         ("checkpointing", "ideal", 4),
         ("offloading", "ideal", 3),
+        ("inplace-abn", "noisy", 3),
         ("revnet", "ideal", 3),
         ("revnet", "noisy", 4),
+        ("revnet", "exact", 4),
         ("irevnet", "noisy", 4),
         ("layerwise", "noisy", 4),
         ("hybrid", "ideal", 3),
         ("hybrid", "noisy", 5),
+        ("hybrid", "exact", 5),
         ("streamed", "ideal", 3),
         ("streamed", "noisy", 5),
+        ("streamed-int16", "exact", 5),
     ],
 )
 def test_forward_equivalents(name, reconstruction, expected):
     assert forward_equivalents(build(name, reconstruction, initial_channels=8, depths=(1, 1))) == expected
+
+
+@pytest.mark.parametrize(("units", "computed"), [(2, (2 + 1 + 1) / 2), (3, (3 + 2 + 1 + 2) / 3)])
+def test_forward_equivalents_of_longer_streamed_branches(units, computed):
+    """Of `units` convolutions a branch, so many are computed again, each some times over."""
+    network = build("streamed", "noisy", initial_channels=8, depths=(1, 1), units=units)
+    assert forward_equivalents(network) == pytest.approx(3 + computed)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from bench.errors import InputError
-from bench.memory.peak import bytes_per_pixel, make_optimizer, measure_peak
+from bench.memory.peak import Peak, bytes_per_pixel, make_optimizer, measure_peak
 
 
 def _network(channels: int = 8, depth: int = 2) -> nn.Module:
@@ -62,6 +62,12 @@ def test_the_slope_does_not_depend_on_the_batch_sizes():
     # Where nothing fixed is in the way, the peak itself has that slope.
     pixels = (48 - 16) * 16**2
     assert (large[1].peak_bytes - large[0].peak_bytes) / pixels == pytest.approx(bytes_per_pixel(large), rel=0.01)
+
+
+def test_the_slope_is_of_what_grows_and_not_of_the_peak():
+    fixed = {2: 90_000, 4: 90_500}
+    peaks = [Peak(size, 8, fixed[size], {}, "backward", "", size * 8 * 8 * 100, None) for size in fixed]
+    assert bytes_per_pixel(peaks) == 100
 
 
 def test_measuring_leaves_weights_gradients_and_random_state_alone():

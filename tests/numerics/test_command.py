@@ -68,6 +68,18 @@ def test_points_say_what_they_are_and_are_not_trained_again(config: Path, folder
     assert {path: path.stat().st_mtime_ns for path in points} == points
 
 
+def test_every_repair_is_tried_and_a_frozen_gamma_trains_another_network(folders: list[Path]) -> None:
+    record = read_record(folders[0] / "numerics" / "sweeps.json")
+    losses: dict[str, list[float]] = {}
+    for place in record["places"]:
+        point = record["points"][place["point"]]
+        if place["sweep"] == "repairs" and point["settings"]["mode"] == "noisy":
+            assert point["settings"]["frozen_gamma"] == (place["repair"] == "frozen-gamma")
+            losses[place["repair"]] = [epoch["loss"] for epoch in point["history"]]
+    assert set(losses) == {"none", "frozen-gamma"}
+    assert losses["none"] != losses["frozen-gamma"]
+
+
 def test_noisy_training_of_a_shallow_network_is_ideal_training(folders: list[Path]) -> None:
     frame = pd.read_csv(folders[0] / "figures" / "figure11.csv")
     ours = frame[(frame["source"] == "measured") & (frame["sweep"] == "depth")]

@@ -10,7 +10,7 @@ from bench.numerics import retraced_signal
 from bench.numerics.diagnosis import diagnosis
 from bench.numerics.gradient_angle import angle_degrees
 from bench.numerics.retraced_signal import smallest_snr_db, snr_db
-from bench.reversible import InvertibleLayer
+from bench.reversible import InvertibleLayer, slices
 from tests.reversible.networks import images
 
 SHAPE = {"initial_channels": 8, "depths": (1, 1, 1), "in_channels": 1}
@@ -67,13 +67,30 @@ def test_batch_pooling_is_compared_image_by_image():
 def test_a_diagnosis_changes_nothing():
     model = network("hybrid")
     before = copy.deepcopy(model.state_dict())
-    look = diagnosis(model, images(1, 8, 1, 8, 8, dtype=torch.float32), LABELS)
+    diagnosis(model, images(1, 8, 1, 8, 8, dtype=torch.float32), LABELS)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
     assert all(layer.observer is None for layer in model.modules() if isinstance(layer, InvertibleLayer))
-    angles = [angle for angle in look["angle_degrees"] if angle is not None]
-    assert len(angles) == look["kind"].count("InvertibleConv2d") > 0
-    assert max(angles) < 1
+
+
+@pytest.mark.parametrize("architecture", ["layerwise", "hybrid"])
+def test_angles_are_between_the_noisy_and_the_ideal_gradient(architecture):
+    x, largest = images(1, 8, 1, 8, 8, dtype=torch.float32), []
+    for norm_inverse in ("statistics", "renormalised"):
+        look = diagnosis(network(architecture, norm_inverse=norm_inverse), x, LABELS)
+        angles = [angle for angle in look["angle_degrees"] if angle is not None]
+        assert len(angles) == look["kind"].count("InvertibleConv2d") > 0
+        largest.append(max(angles))
+    assert largest[0] < 1e-2 < largest[1] < 90
+
+
+def test_the_noise_of_slices_is_added_up(monkeypatch):
+    x = images(1, 8, 1, 8, 8, dtype=torch.float32)
+    at_once = retraced_signal(network("hybrid"), x, LABELS)
+    monkeypatch.setitem(slices.SLICE_BYTES, "cpu", 1)
+    sliced = retraced_signal(network("hybrid"), x, LABELS)
+    # Of eight slices, one has a noise 9 dB lower.
+    assert [layer.snr_db for layer in sliced] == pytest.approx([layer.snr_db for layer in at_once], abs=5)
 
 
 def test_a_value_that_is_not_finite_gives_no_ratio():

@@ -12,11 +12,6 @@ from bench.numerics.store import Store
 from bench.numerics.sweeps import run_sweeps
 
 
-@pytest.fixture
-def configuration():
-    return read(FOLDER / "quick.yaml")
-
-
 def record(accuracy):
     look = {"smallest_snr_db": 1.0}
     return {"kind": "numerics-point", "outcome": {"accuracy": accuracy, "reason": "x"}, "looks": {"initial": look}}

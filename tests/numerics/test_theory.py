@@ -36,8 +36,9 @@ def test_eps_i_never_makes_a_positive_gamma_worse(gammas, eps_i):
 
 
 def test_eps_counts_as_part_of_the_deviation():
-    mean, variance = torch.zeros(1).double(), torch.ones(1).double()
-    assert theory.batch_norm(mean, variance, variance, mean, eps=1.0) == pytest.approx(1 / (0.5 * 2))
+    """Variance, scale, shift and eps 1: powers of 1 and, at the output, 1/2 + 1; the inverse doubles the noise's."""
+    zero, one = torch.zeros(1).double(), torch.ones(1).double()
+    assert theory.batch_norm(zero, one, one, one, eps=1.0) == pytest.approx(1 / (1.5 * 2))
 
 
 @pytest.mark.parametrize("rows", [layer_noise.toy_batch_norm, layer_noise.any_batch_norm, layer_noise.leaky_relu])

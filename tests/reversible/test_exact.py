@@ -213,9 +213,10 @@ def test_the_grid_is_chosen_with_head_room_at_the_first_batch_and_then_stays():
     assert grid.bits == 24 - 3 - 6  # 5 < 2^3, and six bits more
     grid.enter([torch.tensor([1e6])])
     assert grid.bits == 15 and grid.overflows == 1
-    zeros = Grid()
-    zeros.enter([torch.zeros(3)])
-    assert zeros.bits == 18
+    for small in (0.0, 0.01):  # what branches add is of order 1, whatever the stem gives
+        grid = Grid()
+        grid.enter([torch.tensor([small])])
+        assert grid.bits == 18
     with pytest.raises(RuntimeError, match="there was none yet"):
         Grid().limit(torch.zeros(1))
     with pytest.raises(ValueError, match=r"not torch\.bfloat16"):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.func import functional_call
 
-from bench.reversible import ReversibleSequential
+from bench.reversible import InvertibleBatchNorm2d, ReversibleSequential
 from tests.reversible.networks import (
     LAYERS,
     all_gradients,
@@ -93,3 +93,12 @@ def test_a_parameter_of_two_layers_gets_the_sum():
     layer = LAYERS["convolution"](4)
     network = ReversibleSequential(layer, LAYERS["leaky relu"](4), layer).double()
     assert_same_gradients(network, images(0, 2, 4, 4, 4), 1e-9)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_bounded_scale_has_the_gradient_of_a_magnitude(training):
+    """|gamma + eps_i| falls as gamma rises where the sum is negative; `randomise` keeps gamma near 1."""
+    network = ReversibleSequential(InvertibleBatchNorm2d(4, gamma_eps=0.1)).double().train(training)
+    with torch.no_grad():
+        network[0].weight.copy_(torch.tensor([-0.7, -0.05, 0.3, -2.0]))
+    assert_same_gradients(network, images(0, 3, 4, 4, 4), 1e-9)

@@ -102,3 +102,28 @@ def test_test_images_come_all_and_in_order(make_images, make_recipe):
 def test_recipes_that_do_not_fit_the_images_are_named(make_images, make_recipe, changes, fault):
     with pytest.raises(InputError, match=fault):
         Batches(make_images(), make_recipe(**changes), 0, CPU)
+
+
+def test_training_batches_are_moved_then_normalised_then_cut(make_images, make_recipe):
+    images, recipe = make_images(), make_recipe(flip="random", translate=2, cutout=3)
+    batches = Batches(images, recipe, seed=7, device=CPU)
+    generator = torch.Generator().manual_seed(7)
+    order = torch.randperm(len(images.train), generator=generator)
+    choices = batches.augmentation.draw(1, generator)
+    for (batch, labels), index in zip(batches.training(1), order.split(16), strict=True):
+        moved = batches.augmentation.move(images.train[index], choices.of(index))
+        assert not torch.equal(moved, images.train[index])
+        expected = batches.augmentation.cut((moved.float() - 110) / 60, choices.of(index))
+        torch.testing.assert_close(batch, expected)
+        assert torch.equal(labels, images.train_labels[index])
+        assert ((batch == 0).sum((1, 2, 3)) >= 3 * 2 * 2).all()  # a hole in every image
+
+
+def test_choices_are_spread_over_their_whole_range(make_images, make_recipe):
+    augmentation = Augmentation(make_recipe(flip="random", translate=2), make_images(train=2000), seed=0, device=CPU)
+    choices = augmentation.draw(1, torch.Generator().manual_seed(0))
+    expected = {"shift_y": range(-2, 3), "shift_x": range(-2, 3), "hole_y": range(8), "hole_x": range(8)}
+    for name, values in (*expected.items(), ("mirrored", range(2))):
+        counts = torch.bincount(getattr(choices, name).long() - values[0], minlength=len(values))
+        each = 2000 / len(values)
+        assert len(counts) == len(values) and ((counts - each).abs() < 4 * each**0.5).all(), name

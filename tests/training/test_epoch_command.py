@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 import torch
 import yaml
 from torch import nn
@@ -20,11 +21,10 @@ def test_the_plain_script_trains(make_images):
     assert sum(epochs[2]) < sum(epochs[0]) / 2
 
 
+@pytest.mark.usefixtures("torch_settings")
 def test_the_command_prints_a_ratio_of_the_times_it_prints(tmp_path, capsys):
-    threads = torch.get_num_threads()
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(CONFIG))
     assert main(["epoch", "--config", str(tmp_path / "tiny.yaml"), "--images", "60", "--rounds", "3"]) == 0
     ours, plain, ratio = capsys.readouterr().out.splitlines()
     assert len(re.findall(r"\d+\.\d+", ours)) == len(re.findall(r"\d+\.\d+", plain)) == 3
     assert 0 < float(re.search(r"median (\d+\.\d+)", ratio)[1]) < 100
-    torch.set_num_threads(threads)

@@ -49,7 +49,9 @@ def command(tmp_path):
 
 def test_killed_again_and_again_it_ends_with_the_same_bits(command, tmp_path):
     subprocess.run(command("whole"), capture_output=True, timeout=300, check=True)
-    folder, generator, kills = tmp_path / "killed", random.Random(), 0
+    seed = random.randrange(2**32)
+    print(f"the kills' delays are drawn from seed {seed}")
+    folder, generator, kills = tmp_path / "killed", random.Random(seed), 0
     process = subprocess.Popen(command("killed"), stderr=subprocess.DEVNULL)
     while kills < 3:
         # From the first checkpoint on, after up to two epochs more.

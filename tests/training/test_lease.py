@@ -6,16 +6,17 @@ import multiprocessing
 import os
 import signal
 import time
-from pathlib import Path
 
 import pytest
 
+from bench import configuration
 from bench.__main__ import LEASED, STEPS, step
 from bench.errors import InputError
-from bench.training import lease
+from bench.training import lease, run
 from bench.training.lease import gpu_lease, visible_gpus
 
 FORK = multiprocessing.get_context("fork")
+SMOKE = configuration.FOLDER / "smoke.yaml"
 UUIDS = ("GPU-aaaa-0", "GPU-bbbb-1", "GPU-cccc-2")
 
 
@@ -114,10 +115,16 @@ def test_a_killed_process_gives_its_gpus_up_and_waiting_is_counted(machine):
     killer.join()
 
 
+def test_waiting_for_a_gpu_is_no_part_of_everything(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "process_age", lambda: 60.0)
+    words = "hybrid", "noisy", 1, tmp_path, "machine"
+    made = run.TrainingRun(configuration.load(SMOKE), *words, lease=lease.Lease(wait_s=45.0))
+    assert made.clock.already == 15
+
+
 @pytest.mark.parametrize("name", LEASED)
 def test_steps_that_compute_on_a_gpu_throughout_have_it_to_themselves(name, machine, monkeypatch):
     module = importlib.import_module(STEPS[name][0])
     monkeypatch.setattr(module, "run", lambda arguments: os.environ["CUDA_VISIBLE_DEVICES"] in UUIDS)
-    config = Path(__file__).parents[2] / "config/smoke.yaml"
-    assert step(name)(argparse.Namespace(config=config, device="cuda"))
+    assert step(name)(argparse.Namespace(config=SMOKE, device="cuda"))
     assert "CUDA_VISIBLE_DEVICES" not in os.environ

@@ -4,8 +4,13 @@ import pytest
 import torch
 from torch import nn
 
+from bench.training import clock
 from bench.training.checkpoint import Checkpoint
+from bench.training.lookahead import Lookahead
 from bench.training.outcome import Outcome, is_memory_refusal, outcome_of, time_to_target
+from bench.training.recipe import batch_loss, make_optimizer
+from bench.training.schedule import learning_rate
+from tests.training.small_task import make_network
 
 SECONDS = ("training_s", "evaluation_s")
 
@@ -30,6 +35,49 @@ def test_it_learns_and_tells_each_epoch(make_trainer):
     assert trainer.history[-1]["learning_rate"] == pytest.approx(0.05 / (18 - 3))
     times = [entry["training_s"] for entry in trainer.history]
     assert times == sorted(times) and times[-1] == trainer.clock.phases["training"] > 0
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed"])
+def test_a_run_is_a_plain_loop_of_the_same_steps(make_trainer, precision):
+    """Schedule, smoothed loss, Nesterov's step, lookahead and number format, put together as anybody would."""
+    trainer = make_trainer(lookahead=4, epochs=2, precision=precision)
+    model, recipe, batches = make_network(), trainer.recipe, make_trainer(lookahead=4, epochs=2).batches
+    optimizer, lookahead, losses = make_optimizer(model, recipe), Lookahead(model, recipe, 12), []
+    torch.manual_seed(11)
+    for step, (images, labels) in enumerate(batch for epoch in (1, 2) for batch in batches.training(epoch)):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, 12, 0.05, 0.2)
+        optimizer.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "mixed"):
+            logits = model(images)
+        losses.append(batch_loss(logits, labels, recipe))
+        losses[-1].backward()
+        optimizer.step()
+        lookahead.after(step)
+    torch.manual_seed(11)
+    trainer.train()
+    for name, value in model.state_dict().items():
+        assert torch.equal(trainer.model.state_dict()[name], value), name
+    means = [sum(loss.item() for loss in losses[start : start + 6]) / 6 for start in (0, 6)]
+    assert [entry["loss"] for entry in trainer.history] == pytest.approx(means, rel=1e-6)
+
+
+def test_training_and_evaluation_each_have_their_seconds(make_trainer, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(clock.time, "perf_counter", lambda: now[0])
+    trainer = make_trainer(epochs=2)
+
+    def takes(seconds, function):
+        def call(*arguments):
+            now[0] += seconds
+            return function(*arguments)
+
+        return call
+
+    monkeypatch.setattr(trainer, "step", takes(1, trainer.step))
+    monkeypatch.setattr(trainer, "evaluate", takes(100, trainer.evaluate))
+    trainer.train()
+    assert [(entry["training_s"], entry["evaluation_s"]) for entry in trainer.history] == [(6, 100), (12, 200)]
 
 
 def test_same_seed_same_bits_and_another_seed_others(make_trainer):

@@ -89,3 +89,11 @@ def test_reversible_streams_stay_float32(mode):
 
 def test_other_formats_change_nothing_on_the_cpu():
     assert torch.equal(gradient(network("hybrid", "noisy"), "tf32"), gradient(network("hybrid", "noisy"), "float32"))
+
+
+def test_evaluation_is_computed_in_the_recipes_format(make_trainer):
+    seen = []
+    trainer = make_trainer(epochs=1, precision="mixed")
+    trainer.model[0].register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+    trainer.train()
+    assert seen == [torch.bfloat16] * (6 + 3)  # batches of training and of evaluation

@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -11,11 +13,23 @@ from bench.training.outcome import outcome_of
 from bench.training.time_limit import TimedOut, time_limit
 
 
-def never(reason: str) -> None:
-    raise AssertionError(reason)
+@pytest.fixture
+def never() -> Iterator[Callable[[str], None]]:
+    """A `give_up` that was not called in the end, when no watchdog is left that would call it."""
+    reasons: list[str] = []
+
+    def give_up(reason: str) -> None:
+        reasons.append(reason)
+        raise AssertionError(reason)  # or the tests' own process would be ended
+
+    yield give_up
+    watchdogs = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    for watchdog in watchdogs:
+        watchdog.join(5)
+    assert reasons == [] and not any(watchdog.is_alive() for watchdog in watchdogs)
 
 
-def test_a_body_that_takes_too_long_is_ended_and_is_a_row():
+def test_a_body_that_takes_too_long_is_ended_and_is_a_row(never):
     def train() -> None:
         with time_limit(0.05, never):
             while True:
@@ -27,13 +41,13 @@ def test_a_body_that_takes_too_long_is_ended_and_is_a_row():
 
 
 @pytest.mark.parametrize("seconds", [None, 60.0])
-def test_a_body_that_ends_in_time_is_left_alone(seconds):
+def test_a_body_that_ends_in_time_is_left_alone(seconds, never):
     with time_limit(seconds, never):
         time.sleep(0.01)
     time.sleep(0.01)
 
 
-def test_an_error_of_the_body_passes_through_and_stops_the_clock():
+def test_an_error_of_the_body_passes_through_and_stops_the_clock(never):
     with pytest.raises(KeyError), time_limit(0.05, never, grace_s=0.05):
         raise KeyError
     time.sleep(0.2)

@@ -13,7 +13,9 @@ import yaml
 
 from bench.__main__ import main
 from bench.plan import Run, run_key
+from bench.training import clock
 from bench.training import device as device_module
+from bench.training import run as run_module
 
 CONFIG = {
     "scale": "tiny",
@@ -34,11 +36,12 @@ CONFIG = {
     ],
     "threads": 1,
 }
+ONE_EPOCH = {"training": {**CONFIG["training"], "epochs": 1}}
 SECONDS = ("training_s", "evaluation_s")
 
 
 @pytest.fixture
-def train(tmp_path):
+def train(tmp_path, torch_settings):
     """Write a configuration with changes, run the command on it, and return its exit code and its record (or None)."""
 
     def run(changes=None, output="run", *words):
@@ -51,11 +54,7 @@ def train(tmp_path):
         place = tmp_path / output / "record.json"
         return code, json.loads(place.read_text()) if place.exists() else None
 
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    threads = torch.get_num_threads()
-    yield run
-    torch.use_deterministic_algorithms(deterministic)
-    torch.set_num_threads(threads)
+    return run
 
 
 def accounts(record):
@@ -108,6 +107,45 @@ def test_same_seed_same_bits_and_the_two_reconstructions_train_alike(train):
     assert noisy["history"][0]["loss"] == pytest.approx(one["history"][0]["loss"], rel=1e-3)
 
 
+def test_the_seed_decides_both_weights_and_batches(train, monkeypatch):
+    seen = []
+
+    class Seen(run_module.Trainer):
+        def train(self, *arguments):
+            weights = torch.cat([parameter.detach().flatten() for parameter in self.model.parameters()])
+            seen.append((weights, self.batches.generator.initial_seed()))
+            super().train(*arguments)
+
+    monkeypatch.setattr(run_module, "Trainer", Seen)
+    for output, seed in (("one", "1"), ("same", "1"), ("other", "2")):
+        train(ONE_EPOCH, output, "--seed", seed)
+    (one, first), (same, second), (other, third) = seen
+    assert torch.equal(one, same) and not torch.equal(one, other)
+    assert (first, second, third) == (1, 1, 2)
+
+
+def test_each_phase_of_a_run_has_its_seconds(train, monkeypatch):
+    passed, perf_counter = [0.0], clock.time.perf_counter
+    monkeypatch.setattr(clock.time, "perf_counter", lambda: perf_counter() + passed[0])
+    monkeypatch.setattr(run_module, "process_age", lambda: 1e6)
+
+    def takes(seconds, place, name):
+        function = getattr(place, name)
+
+        def call(*arguments, **options):
+            passed[0] += seconds
+            return function(*arguments, **options)
+
+        monkeypatch.setattr(place, name, call)
+
+    takes(1000, run_module.data, "load")
+    takes(2000, run_module, "trained_network")
+    takes(4000, run_module.Trainer, "evaluate")
+    seconds = train(ONE_EPOCH)[1]["seconds"]
+    thousands = {"load": 1, "build": 2, "warm_up": 0, "training": 0, "evaluation": 4, "tta": 0, "everything": 1007}
+    assert {name: round(value / 1000) for name, value in seconds.items()} == thousands
+
+
 def test_divergence_is_a_row(train):
     training = {**CONFIG["training"], "peak_learning_rate": 1e30}
     code, record = train({"training": training})
@@ -116,7 +154,7 @@ def test_divergence_is_a_row(train):
 
 
 def test_a_missed_target_is_a_row(train):
-    code, record = train({"target_accuracy": 1.0, "training": {**CONFIG["training"], "epochs": 1}})
+    code, record = train({"target_accuracy": 1.0, **ONE_EPOCH})
     assert code == 0 and record["outcome"]["status"] == "below-target" and not record["outcome"]["reached_target"]
 
 
