@@ -20,6 +20,10 @@ SCALES = tuple(sorted(path.stem for path in FOLDER.glob("*.yaml") if path != SCH
 
 Configuration = dict[str, Any]
 
+# Architectures that go from one resolution to the next by an invertible pooling, which halves an even side.
+POOLING = ("irevnet", "layerwise", "hybrid", "streamed", "streamed-int16")
+RESOLUTIONS_OF_SWEEPS = 3
+
 
 def load(path: Path | str) -> Configuration:
     """The configuration at `path`, in which every key of the schema that has a default is present.
@@ -48,6 +52,7 @@ def read(path: Path) -> Configuration:
     if wrong:
         raise InputError(f"{path}: {wrong}.")
     _check_devices(path, configuration)
+    _check_image_sizes(path, configuration)
     smaller, larger = configuration["memory"]["batch_sizes"]
     if smaller > larger:
         raise InputError(f"{path}: memory.batch_sizes must rise, but is [{smaller}, {larger}].")
@@ -82,6 +87,22 @@ def _check_devices(path: Path, configuration: Configuration) -> None:
             _check_choice(f"{where}.reconstructions", name, entries)
             for reconstruction in reconstructions:
                 _check_choice(f"{where}.reconstructions.{name}", reconstruction, entries[name]["reconstructions"])
+
+
+def _check_image_sizes(path: Path, configuration: Configuration) -> None:
+    """Refuse images whose side a network cannot halve at each of its poolings."""
+    sizes = [
+        (f"data.image_size for {name}", configuration["data"]["image_size"], len(entry["depths"]))
+        for name, entry in configuration["architectures"].items()
+        if name in POOLING
+    ]
+    if numerics := configuration["numerics"]:
+        sizes.append(("numerics.data.image_size", numerics["data"]["image_size"], RESOLUTIONS_OF_SWEEPS))
+    for where, size, resolutions in sizes:
+        if size % (factor := 2 ** (resolutions - 1)):
+            raise InputError(
+                f"{path}: {where} must be a multiple of {factor} ({resolutions} resolutions), but is {size}."
+            )
 
 
 def _check_choice(where: str, given: str, choices: Collection[str]) -> None:

@@ -190,3 +190,16 @@ def test_load_asks_the_registries(tmp_path: Path) -> None:
     content["architectures"]["resnet81"] = content["architectures"]["resnet18"]
     with pytest.raises(InputError, match="did you mean resnet18"):
         configuration.load(written(tmp_path, content))
+
+
+@pytest.mark.parametrize(
+    ("part", "size", "told"),
+    [
+        ("data", 30, "data.image_size for irevnet must be a multiple of 4 (3 resolutions), but is 30"),
+        ("numerics", 9, "numerics.data.image_size must be a multiple of 4 (3 resolutions), but is 9"),
+    ],
+)
+def test_images_that_a_network_cannot_halve_are_refused(tmp_path: Path, part: str, size: int, told: str) -> None:
+    content = read(QUICK)
+    (content if part == "data" else content["numerics"])["data"]["image_size"] = size
+    assert told in refusal(tmp_path, content)
