@@ -77,6 +77,13 @@ onstart:
             raise WorkflowError(str(error)) from None
 
 
+# The last job's lines name every file there is: this one says where to look.
+onsuccess:
+    report = Path("paper_tables") / choice.scale / "report.html"
+    where = f"; open {report} in a browser" if report.exists() else ""
+    print(f"done:   the tables of scale {choice.scale} are in {report.parent}{where}", file=sys.stderr, flush=True)
+
+
 pathvars:
     results=f"results/{choice.scale}",
     tables=f"paper_tables/{choice.scale}",

@@ -54,6 +54,7 @@ def test_tables_are_made_again_from_the_records_alone(tree: Path) -> None:
     finally:
         lost.write_text(content)
     assert "rule train" not in printed
+    assert "done:   the tables of scale smoke are in paper_tables/smoke\n" in printed  # there is no report now
     assert all(record.stat().st_mtime_ns == time for record, time in kept.items())
     assert sorted(path.name for path in folder.iterdir() if path.name in TABLES) == sorted(TABLES)
     assert pd.read_csv(folder / "table2.csv")["runs_not_run"].sum() == 1
