@@ -9,26 +9,30 @@ MOST = 2_000_000  # values: a dozen YAML anchors, each a list of the one before,
 
 def unfit(content: Any) -> str | None:
     """What of `content` JSON cannot say, a sentence without its full stop that names the place; None where all is."""
-    waiting: list[tuple[tuple[str, ...], Any]] = [((), content)]
+    waiting: list[tuple[tuple[str | int, ...], Any]] = [((), [content])]  # lists and mappings, and where they are
     seen = 0
     while waiting:
         place, value = waiting.pop()
-        seen += 1
-        where = ".".join(place) or "the content"
-        if len(place) > DEEPEST:
-            return f"{place[0]} is nested more than {DEEPEST} levels deep, or holds itself"
+        if value and len(place) > DEEPEST:  # what is in it is one level deeper
+            return f"{place[1]} is nested more than {DEEPEST} levels deep, or holds itself"
+        seen += len(value)
         if seen > MOST:
             return f"it holds more than {MOST:,} values"
-        if isinstance(value, dict):
-            odd = [key for key in value if not isinstance(key, str)]
-            if odd:
-                return f"a key of {where} must be text (write it in quotes), but is of the kind {type(odd[0]).__name__}"
-            waiting += [((*place, key), inner) for key, inner in value.items()]
-        elif isinstance(value, list):
-            waiting += [((*place, str(index)), inner) for index, inner in enumerate(value)]
-        elif wrong := _odd(value):
-            return f"{where} must be a number, text (in quotes), true, false, null, a list or a mapping, but is {wrong}"
+        if isinstance(value, dict) and (odd := [key for key in value if not isinstance(key, str)]):
+            kind = type(odd[0]).__name__
+            return f"a key of {_named(place)} must be text (write it in quotes), but is of the kind {kind}"
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            if isinstance(inner, dict | list):
+                waiting.append(((*place, key), inner))
+            elif wrong := _odd(inner):
+                wanted = "a number, text (in quotes), true, false, null, a list or a mapping"
+                return f"{_named((*place, key))} must be {wanted}, but is {wrong}"
     return None
+
+
+def _named(place: tuple[str | int, ...]) -> str:
+    """The place below the content, which stands in a list of its own."""
+    return ".".join(map(str, place[1:])) or "the content"
 
 
 def _odd(value: Any) -> str | None:
