@@ -190,6 +190,7 @@ def test_stale_missing_and_broken_records_are_named(text: str) -> None:
         ({"outcome": {"status": 3}}, "how it ended; delete it"),
         ({"outcome": {"status": "somehow"}}, "how it ended; delete it"),
         ({"git": "abc"}, "where it is from"),
+        ({"data": []}, "where it is from"),
         ({"date": ...}, "has no field 'date'; delete it"),
     ],
 )

@@ -52,7 +52,7 @@ def _listed(
         state = ended if recorded_digest(record, part) == wanted else STALE
     except InputError as error:
         return Listed(section, name, BROKEN, str(path), "", "", "", str(error))
-    except (LookupError, TypeError):
+    except (AttributeError, LookupError, TypeError):
         fault = f"The record {path} does not say where it is from or how it ended; delete it and run it again."
         return Listed(section, name, BROKEN, str(path), "", "", "", fault)
     return Listed(section, name, state, str(path), *origin, "")
