@@ -22,7 +22,6 @@ Configuration = dict[str, Any]
 
 # Architectures that go from one resolution to the next by an invertible pooling, which halves an even side.
 POOLING = ("irevnet", "layerwise", "hybrid", "streamed", "streamed-int16")
-RESOLUTIONS_OF_SWEEPS = 3
 
 
 def load(path: Path | str) -> Configuration:
@@ -91,13 +90,15 @@ def _check_devices(path: Path, configuration: Configuration) -> None:
 
 def _check_image_sizes(path: Path, configuration: Configuration) -> None:
     """Refuse images whose side a network cannot halve at each of its poolings."""
+    from bench.numerics.points import START  # here, since it imports this
+
     sizes = [
         (f"data.image_size for {name}", configuration["data"]["image_size"], len(entry["depths"]))
         for name, entry in configuration["architectures"].items()
         if name in POOLING
     ]
     if numerics := configuration["numerics"]:
-        sizes.append(("numerics.data.image_size", numerics["data"]["image_size"], RESOLUTIONS_OF_SWEEPS))
+        sizes.append(("numerics.data.image_size", numerics["data"]["image_size"], len(START)))
     for where, size, resolutions in sizes:
         if size % (factor := 2 ** (resolutions - 1)):
             raise InputError(

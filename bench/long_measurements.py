@@ -19,8 +19,12 @@ from bench.whole_batch_key import present_key
 
 FILES = {"paper-shapes": "paper_shapes.json", "whole-batch": "whole-batch/record.json"}
 STEP = {  # what `python -m bench whole-batch` makes, if not told otherwise
-    **{"architecture": "hybrid", "reconstruction": "noisy", "device": DEVICE, "seed": 1},
-    **{"memory_cap_mb": CAP_MB, "train_images": None},
+    "architecture": "hybrid",
+    "reconstruction": "noisy",
+    "device": DEVICE,
+    "seed": 1,
+    "memory_cap_mb": CAP_MB,
+    "train_images": None,
 }
 
 

@@ -56,6 +56,13 @@ class Workflow:
         self.process.join()
 
 
+@contextlib.contextmanager
+def after(event: multiprocessing.synchronize.Event) -> Iterator[None]:
+    """What is within waits until `event` is set."""
+    event.wait(30)
+    yield
+
+
 @pytest.fixture
 def start() -> Iterator[Callable[..., Workflow]]:
     """Starts a workflow that is killed at the end of the test."""
@@ -102,13 +109,7 @@ def test_of_starts_at_the_same_instant_one_goes_on(start: Callable) -> None:
 
 def test_who_only_looks_keeps_nobody_from_starting(start: Callable) -> None:
     looking = FORK.Event()
-
-    @contextlib.contextmanager
-    def meanwhile() -> Iterator[None]:
-        looking.wait(30)
-        yield
-
-    late = start("smoke", meanwhile)  # before, since a process that is forked later would share the lock
+    late = start("smoke", lambda: after(looking))  # before, since a process that is forked later would share the lock
     with looked_at("smoke") as at_work:
         assert at_work is None
         looking.set()
@@ -122,13 +123,7 @@ def test_who_only_looks_for_long_is_named_and_no_process_before_it(start: Callab
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("4194305")  # of a process that is gone
     looked = FORK.Event()
-
-    @contextlib.contextmanager
-    def meanwhile() -> Iterator[None]:
-        looked.wait(30)
-        yield
-
-    late = start("smoke", meanwhile)  # before, since a process that is forked later would share the lock
+    late = start("smoke", lambda: after(looked))  # before, since a process that is forked later would share the lock
     with looked_at("smoke"):
         looked.set()
         assert f"(process {os.getpid()})" in late.refusal

@@ -29,7 +29,7 @@ def table2_frame(
     `labels` gives what a device is called by its name, e.g. that it is emulated. `further_targets` are accuracies that
     there are columns of besides `target_accuracy`.
     """
-    targets = {"target": target_accuracy} | {column_name(target): target for target in further_targets}
+    targets = _by_name(target_accuracy, further_targets)
     called = row_labels(runs, labels, include_stale)
     rows = [
         dict(zip(GROUP, names, strict=True)) | {"label": called[names]} | _row(group, include_stale, targets)
@@ -73,6 +73,11 @@ def _at_target(name: str, used: pd.DataFrame, target: float) -> dict[str, Any]:
     }
 
 
+def _by_name(target_accuracy: float, further_targets: Sequence[float]) -> dict[str, float]:
+    """Every target, by what it is called in the names of columns."""
+    return {"target": target_accuracy} | {column_name(target): target for target in further_targets}
+
+
 def column_name(target: float) -> str:
     """What a further target is called in the names of columns, in percent (`target_92`)."""
     return f"target_{100 * target:g}"
@@ -96,8 +101,7 @@ _PUBLISHED = {
 
 def table2_display(frame: pd.DataFrame, target_accuracy: float, further_targets: Sequence[float] = ()) -> pd.DataFrame:
     """Table 2 as a reader sees it: text cells under two-level heads."""
-    names = {"target": target_accuracy} | {column_name(target): target for target in further_targets}
-    targets = {name: f"{100 * target:g} %" for name, target in names.items()}
+    targets = {name: f"{100 * each:g} %" for name, each in _by_name(target_accuracy, further_targets).items()}
     table = pd.DataFrame([_display(row, targets) for _, row in frame.iterrows()])
     return table.drop(columns=[FLIP_TTA]) if (table[FLIP_TTA] == cells.DASH).all() else table
 
