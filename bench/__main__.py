@@ -17,6 +17,7 @@ STEPS = {
     "train": ("bench.training.command", "train one network and write its record"),
     "search": ("bench.training.search_command", "try recipes on training images held out, and keep the record"),
     "epoch": ("bench.training.epoch_command", "time an epoch against an ordinary PyTorch script of the same ResNet"),
+    "control": ("bench.control.command", "train a network whose accuracy on CIFAR-10 is published, on other images"),
     "memory": ("bench.memory.command", "measure the peak memory of one training step, beside the theory"),
     "steps": ("bench.memory.steps_command", "time a training step of an architecture in each reconstruction, paired"),
     "timeline": ("bench.memory.timeline_command", "watch what a training step holds, layer by layer, in every network"),
@@ -36,7 +37,7 @@ STEPS = {
     "plan": ("bench.plan_command", "print what a scale runs, on what, and an estimate of the time"),
 }
 # Steps that compute on a GPU for as long as they run; others that do lease it where they do.
-LEASED = ("epoch", "numerics", "timeline")
+LEASED = ("epoch", "numerics", "timeline", "control")
 WITHOUT_TORCH = ("show",)
 WITHOUT_OPTIMIZER = ("list", "plan", "tables", "claims", "figures", "timeline-figures", "report")
 

@@ -26,6 +26,7 @@ CODE = {
     "memory": ("reversible", "architectures", "training", "memory"),
     "steps": ("reversible", "architectures", "training", "memory"),
     "numerics": (*TRAINING_CODE, "numerics"),
+    "control": (*TRAINING_CODE, "control"),
 }
 WORKSPACE_LIMIT = "CUDNN_CONV_WSCAP_DBG"  # cuDNN's variable: megabytes of work space that a convolution may take
 GENERATED = ("results", "paper_tables")  # changed by every run: they do not make the code another

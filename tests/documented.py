@@ -15,7 +15,7 @@ STEP = "python -m bench"
 
 # What would take minutes, hours or a GPU: what is done in its place.
 SMALL = {
-    r"config/(cpu|quick)\.yaml": "config/smoke.yaml",
+    r"config/(cpu|quick|paper-short)\.yaml": "config/smoke.yaml",
     r"SCALE=(quick|cpu|floor-gpu|floor|noise|paper-short|paper)\b": "SCALE=smoke",
     r"results/(cpu|<scale>)/": "results/smoke/",
     r"\bRECORD\b": "results/smoke/runs/hybrid-noisy-machine-seed1",
@@ -27,6 +27,7 @@ SMALL = {
 SMALLER = {
     "search": "--validation-images 100",
     "epoch": "--images 64 --rounds 1",
+    "control": "--seeds 1 --epochs 1 --batch-size 64",
     "resident": "--batch-sizes 4 8",
     "peers": "--channels 4 --blocks 1 --batch-size 2 --image-size 8 --rounds 1",
     "paper-shapes": "--batch-sizes 1 2",

@@ -12,6 +12,7 @@ COVERED = {
     "memory": (*ENGINE, "memory"),
     "steps": (*ENGINE, "memory"),
     "numerics": (*ENGINE, "data", "numerics"),
+    "control": (*ENGINE, "data", "control"),
 }
 
 

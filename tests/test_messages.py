@@ -26,6 +26,7 @@ RIGHT = {
     "train": f"{NETWORK} --seed 1",
     "search": f"{NETWORK} --try epochs=1",
     "epoch": CONFIG,
+    "control": CONFIG,
     "memory": NETWORK,
     "steps": NETWORK,
     "timeline": CONFIG,
@@ -65,12 +66,18 @@ WRONG = [
     *((step, "--output 'a folder'", "--output a folder is a folder") for step in ONE_FILE),
     *((step, "--output 'a file'", "--output a file is a file") for step in WRITING if step not in ONE_FILE),
     *((step, "--output /dev/null", "would be replaced") for step in ONE_FILE),
-    *((step, "--device gpu", "no device 'gpu'") for step in ("train", "search", "epoch", "measure", "timeline")),
+    *(
+        (step, "--device gpu", "no device 'gpu'")
+        for step in ("train", "search", "epoch", "control", "measure", "timeline")
+    ),
     ("peers", "--device gpu", "no kind of device 'gpu'"),
     ("report", "--tables absent", "no tables folder absent"),
     ("train", "--seed -1", "--seed is -1; it must be 0 or more"),
     ("epoch", "--images 0", "--images is 0; it must be 1 or more"),
     ("epoch", "--rounds 0", "--rounds is 0"),
+    ("control", "--epochs 0", "--epochs is 0"),
+    ("control", "--seeds 1 -1", "--seeds is -1"),
+    ("control", "--batch-size 1000", "training.batch_size is 1000 but there are 100 training images"),
     ("peers", "--rounds 0", "--rounds is 0"),
     ("memory", "--batch-size 0", "--batch-size is 0"),
     ("whole-batch", "--images -5", "--images is -5"),
