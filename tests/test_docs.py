@@ -34,6 +34,7 @@ NOT_RUN = {
     "snakemake --workflow-profile profiles/slurm --config scale=paper --default-resources slurm_account=ACCOUNT"
     " slurm_partition=PARTITION": "needs a cluster with GPUs",
     "python -m pip install --no-deps --requirement envs/peers.txt": "installs from a network",
+    "python -m pip install .": "its wheel is made by tests/reversible/test_lifted_out.py",
     "python -m bench kernels --output results/reference/kernels.json": "needs a GPU",
     "PYTHONPATH=. python tests/reversible/test_exact_chain.py": "takes a minute; its function is run by its own test",
 }

@@ -4,9 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
+from bench.__main__ import main
+from bench.records import read_record
 from bench.reporting import record_schema
 from bench.training.run import TrainingRun
+from tests import tiny_run
 
 README = (Path(__file__).parents[1] / "results" / "README.md").read_text(encoding="utf-8")
 COMMON = README.partition("## In every record")[2].partition("\n## ")[0]
@@ -34,6 +38,17 @@ def test_every_field_of_the_schema_is_named(kind):
     fields = set(names_of(schema)) - shape  # of a measurement they are "the network"
     assert len(fields) > 8
     assert fields - told(kind) - {"reconstruction"} == set()
+
+
+@pytest.mark.usefixtures("torch_settings")
+def test_every_field_of_a_control_is_named(tmp_path):
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(tiny_run.CONFIG))
+    words = ["--seeds", "1", "--epochs", "1", "--batch-size", "20", "--output", str(tmp_path)]
+    assert main(["control", "--config", str(tmp_path / "tiny.yaml"), *words]) == 0
+    record = read_record(tmp_path / "seed1.json")
+    fields = {*record, *record["settings"], *record["outcome"], *record["published"], *record["seconds"]}
+    assert {"views_accuracy", "source"} <= fields
+    assert fields - told("control") == set()
 
 
 def test_every_field_of_a_run_is_named(tmp_path):
