@@ -1,6 +1,7 @@
 """The reversible block (RevNet; section 3.4): y1 = x1 + F(x2), y2 = x2 + G(y1) on the channel halves."""
 
 import functools
+from typing import Any
 
 from torch import nn
 
@@ -22,9 +23,17 @@ class ReversibleBlock(InvertibleLayer):
 
     def __init__(self, f: nn.Module, g: nn.Module, slice_bytes: int | None = None) -> None:
         super().__init__()
+        for module in (f, g):
+            if not isinstance(module, nn.Module):
+                raise TypeError(f"F and G of a reversible block must be modules, not a {type(module).__name__}.")
         self.f, self.g, self.slice_bytes = f, g, slice_bytes
         self.addition: Addition = FLOATING
         self.parts = 2 * max(getattr(module, "parts", 1) for module in (f, g))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in ("f", "g", "slice_bytes"):
+            self.__dict__.pop("_branches", None)  # which are of the old ones
 
     @functools.cached_property
     def _branches(self) -> tuple[Branch, Branch]:

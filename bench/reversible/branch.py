@@ -7,6 +7,8 @@ input. Where it can, a `SlicedBranch` takes its place, which needs one or none. 
 convolutions, batch norms and ReLUs slice by slice.
 """
 
+import contextlib
+from collections.abc import Iterator
 from typing import Protocol
 
 import torch
@@ -14,6 +16,14 @@ from torch import Tensor, nn
 
 from bench.reversible.addition import Terms
 from bench.reversible.chain import InvertibleChain, flat
+from bench.reversible.contract import (
+    Call,
+    call_of,
+    in_modes,
+    left_as_it_is,
+    require_own_leaves,
+    require_unchanged,
+)
 from bench.reversible.layer import Gradients, InvertibleLayer, Memo, State, Subtract, Wanted, join, parted
 from bench.reversible.random_state import capturing, random_state, replaying
 from bench.reversible.recorded import pull_back, record, run_again
@@ -55,36 +65,44 @@ class Branch(Protocol):
 
 
 class OrdinaryBranch:
-    """Any module that keeps the shape of its input. Random numbers that it draws are replayed, buffers left alone."""
+    """Any module that keeps the shape of its input and to the contract in `bench.reversible.contract`."""
 
     buffers, recomputations = None, 1.0
 
     def __init__(self, module: nn.Module) -> None:
-        self.module, self.drew = module, False
+        self.module, self.drew, self.checked = module, False, False
 
     def differentiable(self, x: State) -> State:
-        return parted(self.module(join(x)), x)
+        return parted(self._called(join(x)), x)
 
-    def trace(self, x: State) -> tuple[State, Tensor | None]:
+    def trace(self, x: State) -> tuple[State, Call]:
+        if not isinstance(x[0], Tensor):
+            raise TypeError(
+                "F and G of blocks with a state in 16 bits must be StreamedUnits, which read it slice by slice, not"
+                f" {type(self.module).__name__}."
+            )
         device = x[0].device
         recorded = capturing(device)
         if recorded and self.drew:
             raise RuntimeError(
                 "F or G of a reversible block draws random numbers, which a CUDA graph cannot draw again."
             )
-        before = None if recorded else random_state(device)
+        before, call = None if recorded else random_state(device), self.latest()
         with torch.no_grad():
-            y = self.module(join(x))
-        if before is None:
-            return parted(y, x), None
-        self.drew = not torch.equal(before, random_state(device))
-        return parted(y, x), before if self.drew else None
+            y = self._called(join(x))
+        require_unchanged(call)
+        if before is not None:
+            self.drew = not torch.equal(before, random_state(device))
+        return parted(y, x), call._replace(random=before if self.drew else None)
 
     def retrace(
-        self, x: State, y: State, grad_y: State, grad_x: State, memo: Tensor | None, wanted: Wanted, subtract: Subtract
+        self, x: State, y: State, grad_y: State, grad_x: State, memo: Call, wanted: Wanted, subtract: Subtract
     ) -> Gradients:
-        with replaying(memo, x[0].device):
-            output, recording = record(self.module, join(x), wanted)
+        with self._as_in(memo, x[0].device):
+            output, recording = record(self.module, join(x), wanted, memo.buffers)
+        if not self.checked:  # once, as it is the same code every time
+            require_own_leaves(recording)
+            self.checked = True
         subtract(y, parted(output, x))
         del output  # it need not live through the backward pass
         found, gradients = pull_back(recording, join(grad_y))
@@ -92,12 +110,29 @@ class OrdinaryBranch:
             add_to(grad_x, parted(found, grad_x))
         return gradients
 
-    def again(self, x: State, memo: Tensor | None) -> State:
-        with replaying(memo, x[0].device):
-            return parted(run_again(self.module, join(x)), x)
+    def again(self, x: State, memo: Call) -> State:
+        with self._as_in(memo, x[0].device):
+            return parted(run_again(self.module, join(x), memo.buffers), x)
 
-    def latest(self) -> None:
-        return None
+    def latest(self) -> Call:
+        return call_of(self.module)
+
+    def _called(self, x: Tensor) -> Tensor:
+        with left_as_it_is(x):
+            y: Tensor = self.module(x)
+        if y.shape != x.shape:
+            raise ValueError(
+                "F or G of a reversible block must keep the shape of its input; it returned"
+                f" {tuple(y.shape)} for {tuple(x.shape)}."
+            )
+        return y
+
+    @contextlib.contextmanager
+    def _as_in(self, call: Call, device: torch.device) -> Iterator[None]:
+        """Make the module do what it did in `call`."""
+        require_unchanged(call)
+        with replaying(call.random, device), in_modes(self.module, call.modes):
+            yield
 
 
 class ChainBranch:

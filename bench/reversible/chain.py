@@ -22,6 +22,11 @@ class InvertibleChain(InvertibleLayer):
         for layer in layers:
             if not isinstance(layer, InvertibleLayer):
                 raise TypeError(f"A chain of invertible layers got a {type(layer).__name__}, which is not invertible.")
+            if "parametrizations" in layer._modules:
+                raise TypeError(
+                    f"{type(layer).__name__} computes a parameter from others (torch.nn.utils.parametrize), which would"
+                    " get no gradient; an ordinary module may, as F or G of a ReversibleBlock."
+                )
         self.layers = cast(Sequence[InvertibleLayer], nn.ModuleList(layers))  # which does not tell what it holds
         self.parts = max((layer.parts for layer in layers), default=1)
 

@@ -5,13 +5,29 @@ here only copy, so that the whole is gone, as far as the engine is concerned, wh
 the parts, which nobody else has ever seen.
 """
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from bench.reversible.layer import State, join, split
+
+
+def first_order(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """A function's `backward` that refuses to be differentiated itself, before it has done anything."""
+
+    @functools.wraps(backward)
+    def checked(ctx: Any, *grad_output: Tensor) -> Any:
+        if torch.is_grad_enabled():
+            raise RuntimeError(
+                "Invertible layers that restore their activations have no second derivative; leave out"
+                " create_graph=True, or use reconstruction='ideal'."
+            )
+        return backward(ctx, *grad_output)
+
+    return checked
 
 
 class Handover:
@@ -29,7 +45,7 @@ class Cut(torch.autograd.Function):
         return tuple(split(x, parts))
 
     @staticmethod
-    @once_differentiable
+    @first_order
     def backward(ctx: Any, *grad_output: Tensor) -> tuple[Tensor | None, ...]:
         return None, join(list(grad_output))
 
@@ -45,20 +61,22 @@ class Joined(torch.autograd.Function):
         return y
 
     @staticmethod
-    @once_differentiable
+    @first_order
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
-        (y,) = ctx.saved_tensors
+        (y,), _ = let_go(ctx)
         ctx.handover.state = split(y, ctx.parts)
         del y
-        let_go(ctx)
         return None, *split(grad_output, ctx.parts)
 
 
-def let_go(ctx: Any) -> bool:
-    """End autograd's hold on the saved tensors, unless the graph is kept for another pass (`retain_graph=True`)."""
+def let_go(ctx: Any) -> tuple[tuple[Tensor, ...], bool]:
+    """The saved tensors, and whether autograd no longer holds them.
+
+    It does where the graph is kept for another pass (`retain_graph=True`). They are asked for once, since checkpointing
+    gives them once, and always, since that is when autograd tells of parameters that were changed in place.
+    """
+    saved = tuple(ctx.saved_tensors)
     graph_stays = torch._C._autograd._get_current_graph_task_keep_graph()
     if not graph_stays:
-        # Asked for once more, they must be refused: hence before they are cleared.
-        ctx.saved_tensors  # noqa: B018
         ctx.maybe_clear_saved_tensors()
-    return not graph_stays
+    return saved, not graph_stays

@@ -88,7 +88,7 @@ class Witnessed(InvertibleLayer):
             gradients = self.layer.retrace(state, grad, memo.memo, wanted)
         self.grid.compare(self.name, state, memo.sums, memo.overflows)
         if memo.stored is not None:
-            state[:] = memo.stored
+            state[:] = [part.clone() for part in memo.stored]  # another backward pass may ask for it
         return gradients
 
     def latest(self) -> Witness:

@@ -1,15 +1,15 @@
 """The engine's one autograd function: forward without recording, backward by retracing."""
 
 import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from bench.reversible.addition import Addition
 from bench.reversible.chain import InvertibleChain
-from bench.reversible.ends import Handover, Joined, let_go
+from bench.reversible.ends import Handover, Joined, first_order, let_go
 from bench.reversible.layer import State, join
 from bench.reversible.pooling import GlobalPooling
 from bench.reversible.slices import batch_slices
@@ -37,27 +37,30 @@ class Retraced(torch.autograd.Function):
         ctx.chain, ctx.readout, ctx.handover = chain, readout, handover
         ctx.autocast = _autocast(state[0].device.type)
         ctx.kept = len(state) if readout else 0
+        ctx.places = _places(parameters)
         # The parameters are saved for autograd's check that nobody changed them before the backward pass.
         ctx.save_for_backward(*state[: ctx.kept], *parameters)
         return (join([readout(part[:]) for part in chain.addition.read(state)]),) if readout else tuple(state)
 
     @staticmethod
-    @once_differentiable
+    @first_order
     def backward(ctx: Any, *grad_output: Tensor) -> tuple[Tensor | None, ...]:
+        saved, ours = let_go(ctx)
+        state = [part if ours else part.clone() for part in saved[: ctx.kept]]
+        used = saved[ctx.kept :]
+        del saved  # which would hold what the layers replace
         needed = ctx.needs_input_grad[3 + ctx.chain.inputs :]
-        wanted = {parameter for parameter, is_needed in zip(ctx.chain.parameters(), needed, strict=True) if is_needed}
-        with ctx.autocast():
+        with ctx.autocast(), _parameters(ctx.chain, ctx.places, used) as parameters:
+            wanted = {parameter for parameter, is_needed in zip(parameters, needed, strict=True) if is_needed}
             if ctx.readout:
-                state = _taken(ctx, ctx.kept)
                 grad = _pull_back_readout(ctx.readout, state, grad_output[0], ctx.chain.addition)
             else:
-                let_go(ctx)
                 # `Joined` made both for this node alone, so that they may be overwritten.
                 state, ctx.handover.state = ctx.handover.state, []
                 grad = list(grad_output)
             gradients = ctx.chain.retrace(state, grad, ctx.memo, wanted.__contains__)
         state.clear()
-        return None, None, None, *grad, *(gradients.get(parameter) for parameter in ctx.chain.parameters())
+        return None, None, None, *grad, *(gradients.get(parameter) for parameter in parameters)
 
 
 def retraced(chain: InvertibleChain, readout: GlobalPooling | None, parts: tuple[Tensor, ...]) -> Tensor:
@@ -68,10 +71,31 @@ def retraced(chain: InvertibleChain, readout: GlobalPooling | None, parts: tuple
     return Joined.apply(handover, *Retraced.apply(chain, None, handover, *parts, *chain.parameters()))
 
 
-def _taken(ctx: Any, count: int) -> list[Tensor]:
-    """The first `count` saved tensors, to be overwritten; copies of them where autograd still needs them."""
-    kept = list(ctx.saved_tensors[:count])
-    return kept if let_go(ctx) else [part.clone() for part in kept]
+def _places(parameters: Iterable[Tensor]) -> list[int]:
+    """Where their numbers lie."""
+    return [parameter.data_ptr() for parameter in parameters]
+
+
+@contextlib.contextmanager
+def _parameters(chain: InvertibleChain, places: list[int], used: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+    """The parameters that the layers compute with meanwhile: those that lie at `places`, `used` by the forward pass.
+
+    `torch.func.functional_call`, or whoever replaces parameters, may have put others in their place by now.
+    """
+    now: list[Tensor] = list(chain.parameters())
+    if _places(now) == places:
+        yield now
+        return
+    then = dict(zip(now, used, strict=True))
+    slots = [(module._parameters, name) for module in chain.modules() for name in module._parameters]
+    replaced: list[Any] = [(slot, name, slot[name]) for slot, name in slots if slot[name] is not None]
+    for slot, name, parameter in replaced:
+        slot[name] = then[parameter]
+    try:
+        yield list(used)
+    finally:
+        for slot, name, parameter in replaced:
+            slot[name] = parameter
 
 
 def _pull_back_readout(readout: GlobalPooling, state: State, grad_output: Tensor, addition: Addition) -> State:
@@ -92,7 +116,6 @@ def _pull_back_readout(readout: GlobalPooling, state: State, grad_output: Tensor
 
 def _autocast(device: str) -> Any:
     """Makes the autocast setting of now, for a recomputation that must use the same types."""
-    if not torch.is_autocast_enabled(device):
-        return contextlib.nullcontext
-    dtype, cache = torch.get_autocast_dtype(device), torch.is_autocast_cache_enabled()
-    return lambda: torch.autocast(device, dtype=dtype, cache_enabled=cache)
+    enabled, cache = torch.is_autocast_enabled(device), torch.is_autocast_cache_enabled()
+    dtype = torch.get_autocast_dtype(device)
+    return lambda: torch.autocast(device, dtype=dtype, enabled=enabled, cache_enabled=cache)

@@ -34,16 +34,21 @@ class Int16Stem(InvertibleLayer):
         self, convolution: nn.Conv2d, norm: InvertibleBatchNorm2d, *above: InvertibleLayer, parts: int = 2
     ) -> None:
         super().__init__()
+        if convolution.bias is not None or convolution.padding_mode != "zeros":
+            raise ValueError(
+                "Int16Stem needs a convolution without bias (batch normalisation follows) and with zeros around the"
+                f" image; it got {convolution}."
+            )
         self.convolution, self.norm, self.parts = convolution, norm, parts
         self.above = cast(Sequence[InvertibleLayer], nn.ModuleList(above))  # which does not tell what it holds
         self.addition = Int16Grid()
 
     def forward(self, x: Tensor) -> Tensor:
         """The float32 stem, as ordinary autograd sees it."""
-        y = self.norm(self.convolution(x))
-        for layer in self.above:
-            y = layer(y)
-        return y
+        state = [self.convolution(x)]
+        for layer in (self.norm, *self.above):
+            state = layer.differentiable(state)
+        return state[0]
 
     def differentiable(self, state: State) -> State:
         return list(self.forward(torch.cat(state, dim=1)).chunk(self.parts, dim=1))

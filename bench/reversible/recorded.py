@@ -5,6 +5,7 @@ the gradients to the outer graph; and copies of its buffers, so that batch norm'
 in the forward pass, whatever is recomputed later.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -23,14 +24,17 @@ class Recording(NamedTuple):
     parameters: dict[nn.Parameter, GradientEdge]
 
 
-def record(module: nn.Module, x: Tensor, wanted: Wanted) -> tuple[Tensor, Recording]:
-    """Recompute `module(x)` and record it; `wanted` tells the parameters whose gradients will be asked for."""
+def record(module: nn.Module, x: Tensor, wanted: Wanted, buffers: Mapping[str, Tensor]) -> tuple[Tensor, Recording]:
+    """Recompute `module(x)` with these of its `buffers`, and record it.
+
+    `wanted` tells the parameters whose gradients will be asked for.
+    """
     aliases = {p: p.detach().requires_grad_() for p in module.parameters() if wanted(p)}
     named = module.named_parameters(remove_duplicate=False)
     replaced = {name: aliases[p] if p in aliases else p.detach() for name, p in named}
     leaf = x.detach().requires_grad_()
     with torch.enable_grad():
-        output = functional_call(module, replaced | _spare_buffers(module), (leaf,))
+        output = functional_call(module, replaced | _spare(module, buffers), (leaf,))
     return output.detach(), Recording(
         get_gradient_edge(output) if output.requires_grad else None,
         get_gradient_edge(leaf),
@@ -48,11 +52,13 @@ def pull_back(recording: Recording, grad_output: Tensor) -> tuple[Tensor | None,
     return grad_input, {p: gradient for p, gradient in gradients if gradient is not None}
 
 
-def run_again(module: nn.Module, x: Tensor) -> Tensor:
-    """Recompute `module(x)` without recording it."""
+def run_again(module: nn.Module, x: Tensor, buffers: Mapping[str, Tensor]) -> Tensor:
+    """Recompute `module(x)` with these of its `buffers`, without recording it."""
     with torch.no_grad():
-        return functional_call(module, _spare_buffers(module), (x,))
+        return functional_call(module, _spare(module, buffers), (x,))
 
 
-def _spare_buffers(module: nn.Module) -> dict[str, Tensor]:
-    return {name: buffer.clone() for name, buffer in module.named_buffers(remove_duplicate=False)}
+def _spare(module: nn.Module, buffers: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copies of its buffers, of those given rather than of its own."""
+    own = module.named_buffers(remove_duplicate=False)
+    return {name: buffers.get(name, buffer).clone() for name, buffer in own}

@@ -38,17 +38,36 @@ class ReversibleSequential(nn.Sequential):
         self, *layers: nn.Module, reconstruction: str = "noisy", grid_bits: int | None = None, store: bool = False
     ) -> None:
         super().__init__(*layers)
-        if reconstruction not in RECONSTRUCTIONS:
-            raise ValueError(
-                f"The reconstruction {reconstruction!r} is not known; it is one of {', '.join(RECONSTRUCTIONS)}."
-            )
         self.reconstruction, self.store = reconstruction, store
         self.grid = (Int16Grid if any(isinstance(layer, Int16Stem) for layer in layers) else Grid)(grid_bits)
+
+    @property
+    def reconstruction(self) -> str:
+        """One of `RECONSTRUCTIONS`."""
+        return self._reconstruction
+
+    @reconstruction.setter
+    def reconstruction(self, value: str) -> None:
+        if value not in RECONSTRUCTIONS:
+            raise ValueError(f"The reconstruction {value!r} is not known; it is one of {', '.join(RECONSTRUCTIONS)}.")
+        self._reconstruction = value
+
+    def __getitem__(self, index: Any) -> Any:
+        """A layer, or some of them as a network of the same reconstruction on the same grid."""
+        found: Any = super().__getitem__(index)
+        if isinstance(index, slice):
+            found.reconstruction, found.store, found.grid = self.reconstruction, self.store, self.grid
+        return found
 
     def extra_repr(self) -> str:
         return f"reconstruction={self.reconstruction!r}"
 
     def forward(self, x: Tensor) -> Tensor:
+        if getattr(self, "_is_replica", False):
+            raise RuntimeError(
+                "nn.DataParallel hides a network's parameters from the layers that restore activations, and they would"
+                " get no gradient; use nn.parallel.DistributedDataParallel."
+            )
         if self.reconstruction == "exact":
             require_determinism(x.device)
         for chain, readout, ordinary in self._runs():
@@ -57,7 +76,9 @@ class ReversibleSequential(nn.Sequential):
                 continue
             if torch.is_autocast_enabled(x.device.type):
                 x = x.to(torch.promote_types(x.dtype, torch.float32))  # what couplings add up, and inverses take apart
-            if self.reconstruction != "ideal" or not torch.is_grad_enabled():
+            if chain.has_stem and self.reconstruction != "ideal":
+                self._require_what_16_bits_need(readout)
+            if self.reconstruction != "ideal" or not (torch.is_grad_enabled() or chain.has_stem):
                 parts = chain.begin(x)
                 del x  # it need not live while the layers work on the parts
                 x = retraced(chain, readout, parts)
@@ -93,6 +114,14 @@ class ReversibleSequential(nn.Sequential):
         names = {layer: f"layer {index} ({type(layer).__name__})" for index, layer in enumerate(self)}
         runs = exact_runs(layers)
         return [exact_chain(run, [names[layer] for layer in run], self.grid, self.store) for run in runs]
+
+    def _require_what_16_bits_need(self, readout: GlobalPooling | None) -> None:
+        """Raise `ValueError` where a run with a 16-bit state would end as one, or be restored by floating point."""
+        if readout is None or self.reconstruction != "exact":
+            raise ValueError(
+                "A run of layers with an Int16Stem holds its state in 16 bits: it needs reconstruction='exact', not"
+                f" {self.reconstruction!r}, and a GlobalPooling right after it, which gives floating-point numbers."
+            )
 
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
         """The grid that was chosen is part of the state: a resumed training must go on with it."""

@@ -4,7 +4,10 @@ As a module it is what it looks like, and ordinary autograd stores its activatio
 retraced, a `StreamedBranch` recomputes it from the block's inverse, a slice of the batch at a time.
 """
 
+from typing import Any
+
 from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from bench.reversible.initialisation import he_normal_
 
@@ -30,3 +33,33 @@ class StreamedUnits(nn.Sequential):
             layers += [kernel, nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
         super().__init__(*layers)
         self.hold = hold
+
+    def pairs(self) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+        """Convolution and batch norm of each unit.
+
+        Raises `TypeError` where a layer has been replaced by one that the engine, which computes all three itself,
+        does not know: its gradient would be another network's.
+        """
+        layers: list[Any] = list(self)
+        found = [(layers[at], layers[at + 1], layers[at + 2]) for at in range(0, len(layers) - len(layers) % 3, 3)]
+        if len(layers) % 3 or not found or not all(_known(*each) for each in found):
+            raise TypeError(
+                "StreamedUnits are convolution (stride 1, no groups, dilation or bias, zeros around the image, a plain"
+                f" weight), BatchNorm2d (affine, with running statistics and a momentum) and ReLU, not {self}; put"
+                " other layers into a module of their own as F or G."
+            )
+        return [(convolution, norm) for convolution, norm, _ in found]
+
+
+def _known(convolution: Any, norm: Any, activation: nn.Module) -> bool:
+    """Whether these are what a unit is made of."""
+    return (
+        type(convolution) is nn.Conv2d
+        and "weight" in convolution._parameters
+        and convolution.bias is None
+        and convolution.padding_mode == "zeros"
+        and (convolution.stride, convolution.dilation, convolution.groups) == ((1, 1), (1, 1), 1)
+        and (type(norm) is nn.BatchNorm2d or (isinstance(norm, nn.BatchNorm2d) and is_parametrized(norm)))
+        and None not in (norm.weight, norm.running_mean, norm.momentum)
+        and type(activation) is nn.ReLU
+    )

@@ -42,8 +42,7 @@ class StreamedBranch:
 
     def __init__(self, module: StreamedUnits, slice_bytes: int | None) -> None:
         self.module, self.slice_bytes = module, slice_bytes
-        layers: list[Any] = list(module)
-        self.units = [StreamedUnit(*layers[at : at + 2]) for at in range(0, len(layers), 3)]
+        self.units = [StreamedUnit(*pair) for pair in module.pairs()]
         count = len(self.units)
         self.buffers, self.recomputations = buffers(count, module.hold), recomputations(count, module.hold)
 
@@ -52,6 +51,7 @@ class StreamedBranch:
 
     def trace(self, x: State) -> tuple[Terms, Memo]:
         memo: Memo = []
+        self.units = [StreamedUnit(*pair) for pair in self.module.pairs()]  # a layer may have been replaced
         slices = list(batch_slices(x[0], self.slice_bytes))
         y: Any = None  # made when the first slice's c is there
         for index, unit in enumerate(self.units):
@@ -74,7 +74,7 @@ class StreamedBranch:
 
     def again(self, x: State, memo: Memo | None) -> State:
         if memo is None:  # the block's inverse by hand: the statistics are those of the batch, as in any module
-            return parted(run_again(self.module, join(x)), x)
+            return parted(run_again(self.module, join(x), {}), x)
         y = _like(x)
         for s in batch_slices(x[0], self.slice_bytes):
             y[s] = computed(self.units[-1].output(self._last_convolved(x, s, memo), memo[-1]))

@@ -127,8 +127,20 @@ class StreamedUnit:
     def norm_gradients(self, sums: Tensor, wanted: Wanted) -> Gradients:
         """The wanted ones of gamma's and beta's gradients, from the `gradient_sums` over all images."""
         sum_g, sum_gx = sums.to(self.norm.weight.dtype)
-        found = {self.norm.weight: sum_gx, self.norm.bias: sum_g}
+        found = {**self._behind("weight", sum_gx, wanted), **self._behind("bias", sum_g, wanted)}
         return {parameter: gradient for parameter, gradient in found.items() if wanted(parameter)}
+
+    def _behind(self, name: str, gradient: Tensor, wanted: Wanted) -> Gradients:
+        """The gradient of batch norm's `name`; where that is computed (`nn.utils.parametrize`), of what it is from."""
+        if name in self.norm._parameters:
+            return {self.norm._parameters[name]: gradient}
+        originals = [parameter for parameter in self.norm.parametrizations[name].parameters() if wanted(parameter)]
+        if not originals:
+            return {}
+        with torch.enable_grad():
+            value = getattr(self.norm, name)
+        found = torch.autograd.grad(value, originals, gradient, allow_unused=True)
+        return {each: part for each, part in zip(originals, found, strict=True) if part is not None}
 
     def _normalise(self, c: Tensor, known: Statistics) -> Tensor:
         scale_and_shift(c, *self._normalising(known))

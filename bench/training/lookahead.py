@@ -16,9 +16,12 @@ class Lookahead:
 
     def __init__(self, model: nn.Module, recipe: Recipe, steps: int) -> None:
         self.every, self.decay, self.steps = recipe.lookahead, recipe.lookahead_decay, steps
-        values = [value for value in model.state_dict().values() if value.is_floating_point()]
-        self.fast: list[Tensor] = values if self.every else []  # the model's own tensors
+        values = {name: value for name, value in model.state_dict().items() if value.is_floating_point()}
+        self.fast: list[Tensor] = list(values.values()) if self.every else []  # the model's own tensors
         self.slow: list[Tensor] = [value.clone() for value in self.fast]
+        buffers = dict(model.named_buffers())
+        # The running statistics among the slow ones.
+        self.slow_statistics = [slow for name, slow in zip(values, self.slow, strict=False) if name in buffers]
 
     @torch.no_grad()
     def after(self, step: int) -> None:

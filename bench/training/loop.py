@@ -97,6 +97,8 @@ class Trainer:
 
     def step(self, images: Tensor, labels: Tensor) -> Tensor:
         """Forward, backward and update by one batch; returns its mean loss."""
+        # A step that broke off while it was recorded as a CUDA graph has left gradients that were never computed.
+        self.optimizer.zero_grad(set_to_none=True)
         with computing(self.recipe.precision, self.batches.device):
             logits = self.wrapped(images)
         loss = batch_loss(logits, labels, self.recipe)
@@ -108,7 +110,8 @@ class Trainer:
 
     def evaluate(self, mirrored: bool = False) -> float:
         """Accuracy of the present weights (`evaluation.accuracy`), every process taking its share of the images."""
-        self.processes.average_buffers_(self.model)
+        # Those that lookahead keeps as well: a checkpoint, which one process writes, is then every process's.
+        self.processes.average_([*self.model.buffers(), *self.lookahead.slow_statistics])
         with computing(self.recipe.precision, self.batches.device):
             return accuracy(self.model, self.batches, self.processes, mirrored)
 

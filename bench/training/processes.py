@@ -7,6 +7,7 @@ they are used. Rank 0 alone writes.
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -58,12 +59,12 @@ class Processes:
             distributed.all_reduce(value, group=self.group)
         return value
 
-    def average_buffers_(self, model: nn.Module) -> None:
-        """Average the running statistics of `model` over the processes."""
+    def average_(self, statistics: Iterable[Tensor]) -> None:
+        """Average running statistics over the processes, in place; counts are the same in all of them."""
         if self.several:
-            for buffer in model.buffers():
-                if buffer.is_floating_point():
-                    self.sum_(buffer).div_(self.count)
+            for each in statistics:
+                if each.is_floating_point():
+                    self.sum_(each).div_(self.count)
 
     def wait(self) -> None:
         """Wait for one another."""

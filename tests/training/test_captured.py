@@ -113,6 +113,28 @@ def test_a_step_that_cannot_be_recorded_goes_on_and_says_why(monkeypatch):
     assert take_step.outcome == "refused (RuntimeError: operation not permitted when stream is capturing)"
 
 
+def test_what_broke_off_while_it_was_recorded_leaves_no_gradients(monkeypatch, make_trainer):
+    broken_off, ordinary = make_trainer(), make_trainer()
+
+    @contextlib.contextmanager
+    def break_off(graph):
+        for parameter in broken_off.model.parameters():
+            parameter.grad = torch.full_like(parameter, 1e9)  # what a backward pass that was never computed leaves
+        raise RuntimeError("out of memory")
+        yield
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", FakeGraph)
+    monkeypatch.setattr(torch.cuda, "graph", break_off)
+    broken_off.captured = CapturedStep(broken_off.step)
+    for trainer in (broken_off, ordinary):
+        torch.manual_seed(0)  # for dropout
+        trainer.train()
+    assert broken_off.captured.outcome == "refused (RuntimeError: out of memory)"
+    assert broken_off.history[-1]["loss"] == ordinary.history[-1]["loss"]
+    for mine, other in zip(broken_off.model.parameters(), ordinary.model.parameters(), strict=True):
+        assert torch.equal(mine, other)
+
+
 def trained(architecture, reconstruction, precision, eager_steps=EAGER_STEPS, store=False, epochs=3):
     """(trainer, losses) of a short training on the GPU."""
     set_precision(precision)

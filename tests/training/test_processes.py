@@ -36,6 +36,23 @@ def train_share(rank, folder, make_trainer):
     leave_processes(processes)
 
 
+class Second(Processes):
+    """One of two, the other of which has statistics of 1 wherever this one has any."""
+
+    def sum_(self, value):
+        return value.add_(1)
+
+
+def test_what_lookahead_keeps_of_running_statistics_is_every_processs_as_well(make_trainer, monkeypatch):
+    monkeypatch.setattr(Processes, "wrap", lambda self, model: model)
+    trainer = make_trainer(processes=Second(1, 2), lookahead=4)
+    before = [slow.clone() for slow in trainer.lookahead.slow]
+    trainer.processes.average_(trainer.lookahead.slow_statistics)
+    names = [name for name, value in trainer.model.state_dict().items() if value.is_floating_point()]
+    for name, slow, old in zip(names, trainer.lookahead.slow, before, strict=True):
+        assert torch.equal(slow, (old + 1) / 2 if "running" in name else old), name
+
+
 def test_two_processes_train_as_one_does_with_the_same_global_batch(make_trainer, tmp_path, free_port):
     (tmp_path / "port").write_text(str(free_port))
     multiprocessing.spawn(train_share, (str(tmp_path), make_trainer), nprocs=2)

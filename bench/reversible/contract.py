@@ -1,0 +1,108 @@
+"""What is asked of F and G of a reversible block, which are called again in the backward pass, and what breaks it.
+
+They must give then what they gave before. So they read nothing but their input, their parameters, and buffers that stay
+as they are (the running statistics of a batch norm in training are not read), they leave their input as it is, and they
+draw random numbers from torch's generator alone. Whether they were training is remembered.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from torch import Tensor, nn
+from torch.autograd.graph import Node
+
+from bench.reversible.recorded import Recording
+
+Modes = tuple[bool, ...]
+NORMALISING = "running_mean"  # a buffer that only modules with running statistics have
+
+
+class Call(NamedTuple):
+    """What is kept of a call of F, to make it again."""
+
+    random: Tensor | None  # the state of the generator before it, if it drew from it
+    modes: Modes  # which of its modules were training
+    buffers: dict[str, Tensor]  # what it read besides parameters
+    versions: list[int]  # of these, before it
+
+
+def modes(module: nn.Module) -> Modes:
+    """Whether each module inside, itself included, is training."""
+    return tuple(each.training for each in module.modules())
+
+
+@contextlib.contextmanager
+def in_modes(module: nn.Module, wanted: Modes) -> Iterator[None]:
+    """Have the modules inside training or not, as `wanted` says."""
+    now = modes(module)
+    if now == wanted:
+        yield
+        return
+    _set_modes(module, wanted)
+    try:
+        yield
+    finally:
+        _set_modes(module, now)
+
+
+def _set_modes(module: nn.Module, wanted: Modes) -> None:
+    for each, training in zip(module.modules(), wanted, strict=True):
+        each.training = training
+
+
+def call_of(module: nn.Module) -> Call:
+    """What a call of now depends on. The statistics of a normalisation in training are not read, but written."""
+    read = {
+        f"{prefix}.{name}" if prefix else name: buffer
+        for prefix, each in module.named_modules()
+        if not (each.training and NORMALISING in each._buffers)
+        for name, buffer in each.named_buffers(recurse=False)
+    }
+    return Call(None, modes(module), read, [_version(buffer) for buffer in read.values()])
+
+
+def require_unchanged(call: Call) -> None:
+    """Raise `RuntimeError` where a buffer that the call read has other values by now."""
+    for (name, buffer), version in zip(call.buffers.items(), call.versions, strict=True):
+        if _version(buffer) != version:
+            raise RuntimeError(
+                f"Buffer {name!r} of F or G of a reversible block has changed since F was called, and the backward pass"
+                " would compute with the new values; leave it as it is between the two, or use reconstruction='ideal'."
+            )
+
+
+@contextlib.contextmanager
+def left_as_it_is(x: Tensor) -> Iterator[None]:
+    """Raise `RuntimeError` where F changes its input `x` in place."""
+    before = _version(x)
+    yield
+    if _version(x) != before:
+        raise RuntimeError(
+            "F or G of a reversible block has changed its input in place, which is half of the block's own; let it make"
+            " a new tensor first (inplace=False in its first layer)."
+        )
+
+
+def require_own_leaves(recording: Recording) -> None:
+    """Raise `RuntimeError` where the recorded call used a tensor with a gradient that is no parameter of the module."""
+    known = {recording.input.node, *(edge.node for edge in recording.parameters.values())}
+    seen: set[Node] = set()
+    ahead = [recording.output.node] if recording.output else []
+    while ahead:
+        node = ahead.pop()
+        if node in seen or node in known:
+            continue
+        seen.add(node)
+        if hasattr(node, "variable"):
+            raise RuntimeError(
+                f"F or G of a reversible block used a tensor of shape {tuple(node.variable.shape)} that requires a"
+                " gradient and is neither its input nor a parameter of it, so its gradient would be lost; make it a"
+                " parameter, detach it, join it to the block's input, or use reconstruction='ideal'."
+            )
+        ahead += [below for below, _ in node.next_functions if below is not None]
+
+
+def _version(tensor: Tensor) -> int:
+    """How often it was changed in place; tensors of inference mode do not count that."""
+    return 0 if tensor.is_inference() else tensor._version
