@@ -13,6 +13,8 @@ from bench.reversible.layer import Gradients, InvertibleLayer, Memo, State, Want
 class ReversibleBlock(InvertibleLayer):
     """`f` and `g` map (N, C / 2, H, W) to the same shape and need not be invertible.
 
+    They are called again in the backward pass and keep to the contract in `bench.reversible.contract`, or are refused.
+
     Where they are invertible layers (an `InvertibleChain`: the paper's hybrid, section 4.2) the block's inverse
     restores its input, and their hidden activations are restored layer by layer; else they are stored while their
     gradient passes. `slice_bytes` sets the size of the slices of the batch that they are worked on in. `addition` is

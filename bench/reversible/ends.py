@@ -70,10 +70,10 @@ class Joined(torch.autograd.Function):
 
 
 def let_go(ctx: Any) -> tuple[tuple[Tensor, ...], bool]:
-    """The saved tensors, and whether autograd no longer holds them.
+    """The saved tensors, and whether they are the caller's alone by now, to be overwritten.
 
-    It does where the graph is kept for another pass (`retain_graph=True`). They are asked for once, since checkpointing
-    gives them once, and always, since that is when autograd tells of parameters that were changed in place.
+    They stay autograd's where the graph is kept for another pass (`retain_graph=True`). They are asked for once, since
+    checkpointing gives them once, and always, since that is when autograd tells of parameters changed in place.
     """
     saved = tuple(ctx.saved_tensors)
     graph_stays = torch._C._autograd._get_current_graph_task_keep_graph()

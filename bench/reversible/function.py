@@ -1,7 +1,7 @@
 """The engine's one autograd function: forward without recording, backward by retracing."""
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -37,7 +37,6 @@ class Retraced(torch.autograd.Function):
         ctx.chain, ctx.readout, ctx.handover = chain, readout, handover
         ctx.autocast = _autocast(state[0].device.type)
         ctx.kept = len(state) if readout else 0
-        ctx.places = _places(parameters)
         # The parameters are saved for autograd's check that nobody changed them before the backward pass.
         ctx.save_for_backward(*state[: ctx.kept], *parameters)
         return (join([readout(part[:]) for part in chain.addition.read(state)]),) if readout else tuple(state)
@@ -50,7 +49,7 @@ class Retraced(torch.autograd.Function):
         used = saved[ctx.kept :]
         del saved  # which would hold what the layers replace
         needed = ctx.needs_input_grad[3 + ctx.chain.inputs :]
-        with ctx.autocast(), _parameters(ctx.chain, ctx.places, used) as parameters:
+        with ctx.autocast(), _parameters(ctx.chain, used) as parameters:
             wanted = {parameter for parameter, is_needed in zip(parameters, needed, strict=True) if is_needed}
             if ctx.readout:
                 grad = _pull_back_readout(ctx.readout, state, grad_output[0], ctx.chain.addition)
@@ -71,19 +70,14 @@ def retraced(chain: InvertibleChain, readout: GlobalPooling | None, parts: tuple
     return Joined.apply(handover, *Retraced.apply(chain, None, handover, *parts, *chain.parameters()))
 
 
-def _places(parameters: Iterable[Tensor]) -> list[int]:
-    """Where their numbers lie."""
-    return [parameter.data_ptr() for parameter in parameters]
-
-
 @contextlib.contextmanager
-def _parameters(chain: InvertibleChain, places: list[int], used: Sequence[Tensor]) -> Iterator[list[Tensor]]:
-    """The parameters that the layers compute with meanwhile: those that lie at `places`, `used` by the forward pass.
+def _parameters(chain: InvertibleChain, used: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+    """The parameters that the layers compute with meanwhile: `used`, those of the forward pass.
 
     `torch.func.functional_call`, or whoever replaces parameters, may have put others in their place by now.
     """
     now: list[Tensor] = list(chain.parameters())
-    if _places(now) == places:
+    if all(mine is then for mine, then in zip(now, used, strict=True)):
         yield now
         return
     then = dict(zip(now, used, strict=True))
