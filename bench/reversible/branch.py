@@ -131,7 +131,7 @@ class OrdinaryBranch:
     def _as_in(self, call: Call, device: torch.device) -> Iterator[None]:
         """Make the module do what it did in `call`."""
         require_unchanged(call)
-        with replaying(call.random, device), in_modes(self.module, call.modes):
+        with replaying(call.random, device), in_modes(call.modes):
             yield
 
 

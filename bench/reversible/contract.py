@@ -14,7 +14,7 @@ from torch.autograd.graph import Node
 
 from bench.reversible.recorded import Recording
 
-Modes = tuple[bool, ...]
+Modes = list[tuple[nn.Module, bool]]
 NORMALISING = "running_mean"  # a buffer that only modules with running statistics have
 
 
@@ -22,44 +22,37 @@ class Call(NamedTuple):
     """What is kept of a call of F, to make it again."""
 
     random: Tensor | None  # the state of the generator before it, if it drew from it
-    modes: Modes  # which of its modules were training
+    modes: Modes  # its modules, and whether each was training
     buffers: dict[str, Tensor]  # what it read besides parameters
     versions: list[int]  # of these, before it
 
 
-def modes(module: nn.Module) -> Modes:
-    """Whether each module inside, itself included, is training."""
-    return tuple(each.training for each in module.modules())
+def call_of(module: nn.Module) -> Call:
+    """What a call of now depends on. The statistics of a normalisation in training are not read, but written."""
+    modes = [(each, each.training) for each in module.modules()]
+    buffers: dict[str, Tensor] = {}
+    if any(each._buffers and _reads_buffers(each) for each, _ in modes):
+        for prefix, each in module.named_modules():
+            if _reads_buffers(each):
+                buffers |= dict(each.named_buffers(prefix, recurse=False))
+    return Call(None, modes, buffers, [_version(buffer) for buffer in buffers.values()])
+
+
+def _reads_buffers(module: nn.Module) -> bool:
+    return not (module.training and NORMALISING in module._buffers)
 
 
 @contextlib.contextmanager
-def in_modes(module: nn.Module, wanted: Modes) -> Iterator[None]:
-    """Have the modules inside training or not, as `wanted` says."""
-    now = modes(module)
-    if now == wanted:
-        yield
-        return
-    _set_modes(module, wanted)
+def in_modes(wanted: Modes) -> Iterator[None]:
+    """Have the modules training or not, as they were."""
+    others = [(each, training) for each, training in wanted if each.training != training]
+    for each, training in others:
+        each.training = training
     try:
         yield
     finally:
-        _set_modes(module, now)
-
-
-def _set_modes(module: nn.Module, wanted: Modes) -> None:
-    for each, training in zip(module.modules(), wanted, strict=True):
-        each.training = training
-
-
-def call_of(module: nn.Module) -> Call:
-    """What a call of now depends on. The statistics of a normalisation in training are not read, but written."""
-    read = {
-        f"{prefix}.{name}" if prefix else name: buffer
-        for prefix, each in module.named_modules()
-        if not (each.training and NORMALISING in each._buffers)
-        for name, buffer in each.named_buffers(recurse=False)
-    }
-    return Call(None, modes(module), read, [_version(buffer) for buffer in read.values()])
+        for each, training in others:
+            each.training = not training
 
 
 def require_unchanged(call: Call) -> None:

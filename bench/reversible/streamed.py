@@ -34,6 +34,10 @@ class StreamedUnits(nn.Sequential):
         super().__init__(*layers)
         self.hold = hold
 
+    def layers(self) -> list[tuple[nn.Module, type, bool]]:
+        """What tells the layers of one call from those of another: replaced, parametrised, pruned."""
+        return [(layer, type(layer), "weight" in layer._parameters) for layer in self]
+
     def pairs(self) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
         """Convolution and batch norm of each unit.
 
