@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from bench.same_results import SAME_AS
+
 if TYPE_CHECKING:
     import torch
 
@@ -116,13 +118,15 @@ def output_of(*command: str) -> str | None:
 def code_digest(kind: str = "train") -> str:
     """Digest, 12 hexadecimal digits, of the code that a record of `kind` depends on.
 
-    It is taken over syntax trees without docstrings: comments, formatting and documentation change no result.
+    It is taken over syntax trees without docstrings: comments, formatting and documentation change no result. Code that
+    has been shown to give the results of earlier code goes by that one's (`bench.same_results`).
     """
     files = [file for folder in CODE[kind] for file in (PACKAGE / folder).rglob("*.py")]
     digest = hashlib.sha256()
     for file in sorted(files):
         digest.update(f"{file.relative_to(PACKAGE).as_posix()}\n{meaning(file.read_text(encoding='utf-8'))}\n".encode())
-    return digest.hexdigest()[:12]
+    own = digest.hexdigest()[:12]
+    return SAME_AS.get(own, own)
 
 
 @cache
