@@ -14,7 +14,7 @@ before. The next change makes an entry void, and a test then asks to renew it, a
 #   floor  bytes of all networks, by category
 #   cpu    trainings of the noisy hybrid and of streamed in 16 bits, eight epochs of Fashion-MNIST: losses, accuracies
 # A step takes as long as before: new over old 1.00 (streamed) and 1.02 (RevNet) where it is 9 and 13 ms, medians of six
-# pairs of processes. On a GPU it was not run: there the change adds comparisons in Python, and no kernel.
+# pairs of processes, timed by hand. It was not run on a GPU, where it adds comparisons in Python and no kernel.
 SAME_AS = {
     "e8bf845bdd57": "2bfc2ed41860",  # trainings
     "03f02723a078": "7f05ae0e8aac",  # memory and steps

@@ -19,6 +19,8 @@ SMALL = {
     r"SCALE=(quick|cpu|floor-gpu|floor|noise|paper-short|paper)\b": "SCALE=smoke",
     r"results/(cpu|<scale>)/": "results/smoke/",
     r"\bRECORD\b": "results/smoke/runs/hybrid-noisy-machine-seed1",
+    # From no network, and into no environment of the tests'.
+    r"^(python -m pip install) \.$": r"\1 --quiet --no-deps --no-build-isolation --target elsewhere .",
     # Of the tutorial's workflow the tables and what they need.
     r"^make SCALE=mine.yaml": r"\g<0> ARGS=paper_tables/mine/table1.csv",
     r"^(snakemake --cores 1)( --config scale=mine.yaml)": r"\1 paper_tables/mine/table1.csv\2",

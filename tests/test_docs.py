@@ -34,18 +34,18 @@ NOT_RUN = {
     "snakemake --workflow-profile profiles/slurm --config scale=paper --default-resources slurm_account=ACCOUNT"
     " slurm_partition=PARTITION": "needs a cluster with GPUs",
     "python -m pip install --no-deps --requirement envs/peers.txt": "installs from a network",
-    "python -m pip install .": "its wheel is made by tests/reversible/test_lifted_out.py",
     "python -m bench kernels --output results/reference/kernels.json": "needs a GPU",
     "PYTHONPATH=. python tests/reversible/test_exact_chain.py": "takes a minute; its function is run by its own test",
 }
 RUN = [command for command in COMMANDS if command not in NOT_RUN and command not in TUTORIAL]
 STEPS = list(dict.fromkeys(small(command) for command in RUN if command.startswith(STEP)))
-WORKFLOWS = [command for command in RUN if not command.startswith(STEP)]
+INSTALL = "python -m pip install ."
+WORKFLOWS = [command for command in RUN if not command.startswith(STEP) and command != INSTALL]
 
 
 def test_what_is_not_run_is_in_the_docs_and_is_little() -> None:
     assert set(NOT_RUN) | set(TUTORIAL) <= set(COMMANDS)
-    assert len(RUN) > 4 * len(NOT_RUN)
+    assert len(RUN) > 5 * len(NOT_RUN)
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +88,12 @@ def test_the_workflow_is_run(tree: Path, shell: Callable[[str], str], command: s
     # What is the same but for the cores is run once.
     assert f"scale:  {scale}" in shell(re.sub(r"--cores \d", "--cores 2", command))
     assert (tree / "paper_tables" / scale / "table1.csv").exists()
+
+
+def test_the_engine_is_installed(tree: Path, shell: Callable[[str], str]) -> None:
+    shell(small(INSTALL))
+    assert INSTALL in RUN
+    assert [path.name for path in (tree / "elsewhere" / "bench").iterdir()] == ["reversible"]
 
 
 @pytest.fixture
