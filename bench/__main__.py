@@ -5,7 +5,6 @@ import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Callable
 
 from bench.arguments import check, check_names
 from bench.errors import told
@@ -36,8 +35,6 @@ STEPS = {
     "show": ("bench.show", "print a record for a reader"),
     "plan": ("bench.plan_command", "print what a scale runs, on what, and an estimate of the time"),
 }
-# Steps that compute on a GPU for as long as they run; others that do lease it where they do.
-LEASED = ("epoch", "numerics", "timeline", "control")
 WITHOUT_TORCH = ("show",)
 WITHOUT_OPTIMIZER = ("list", "plan", "tables", "claims", "figures", "timeline-figures", "report")
 
@@ -50,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         if parsed.step not in WITHOUT_TORCH:
             import_torch(optimizers=parsed.step not in WITHOUT_OPTIMIZER)
         check_names(parsed)
-        return step(parsed.step)(parsed)
+        return importlib.import_module(STEPS[parsed.step][0]).run(parsed)
     except BrokenPipeError:
         return 1  # whoever read what is printed has seen enough of it
     except Exception as error:
@@ -62,16 +59,6 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("error: interrupted; what is finished is kept, and the next start goes on from there.", file=sys.stderr)
         return 130
-
-
-def step(name: str) -> Callable[[argparse.Namespace], int]:
-    """What runs a step, a GPU leased where it is one of `LEASED`."""
-    run: Callable[[argparse.Namespace], int] = importlib.import_module(STEPS[name][0]).run
-    if name not in LEASED:
-        return run
-    from bench.training.leased import on_leased_gpu
-
-    return on_leased_gpu(run)
 
 
 def parse(words: list[str]) -> argparse.Namespace:

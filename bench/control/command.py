@@ -5,6 +5,8 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from bench.training.leased import on_leased_gpu
+
 # field of a record -> how it is told
 ACCURACIES = {
     "accuracy": "of the images as they are",
@@ -25,6 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for a record of each seed")
 
 
+@on_leased_gpu
 def run(arguments: argparse.Namespace) -> int:
     """Train with each seed that has no record of these settings and this code, then tell of all."""
     # Here, so that `--help` need not wait for torch.

@@ -9,7 +9,6 @@ from torch.optim import SGD
 
 from bench.training.recipe import Recipe
 
-BIAS_RATE_FACTOR = 64  # biases learn so many times as fast, and are decayed no faster
 WHITENING_BIAS_EPOCHS = 3
 FIRST_RATE, LAST_RATE = 0.2, 0.07  # of the peak
 
@@ -25,6 +24,7 @@ def recipe_of(epochs: int = 10, batch_size: int = 1024) -> Recipe:
         warmup_fraction=0.23,
         momentum=0.85,
         weight_decay=0.00133,
+        bias_rate=64,
         norm_momentum=0.4,
         norm_scale="frozen",
         lookahead=5,
@@ -38,11 +38,11 @@ def recipe_of(epochs: int = 10, batch_size: int = 1024) -> Recipe:
 
 
 def make_optimizer(model: nn.Module, recipe: Recipe) -> SGD:
-    """SGD with Nesterov's momentum; biases have their own rate."""
+    """SGD with Nesterov's momentum; biases have their own rate, and are decayed no faster than weights."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "factor": 1},
-        {"params": [p for p in parameters if p.ndim <= 1], "factor": BIAS_RATE_FACTOR},
+        {"params": [p for p in parameters if p.ndim <= 1], "factor": recipe.bias_rate},
     ]
     for group in groups:
         group["weight_decay"] = recipe.weight_decay / group["factor"]

@@ -14,11 +14,10 @@ from bench.errors import InputError
 from bench.training.batches import Batches
 from bench.training.clock import Clock
 from bench.training.evaluation import accuracy
-from bench.training.lookahead import Lookahead
-from bench.training.loop import check_finite
+from bench.training.loop import Trainer, ignore
 from bench.training.memory_format import place
 from bench.training.precision import computing
-from bench.training.recipe import Recipe, batch_loss
+from bench.training.recipe import Recipe
 
 WHITENED_IMAGES = 5000
 LEAST_SIDE = 9  # below, three groups leave no pixel
@@ -72,11 +71,12 @@ def train_control(
         samples = batches.normalise(images.train[:WHITENED_IMAGES]).cpu()
         model = ControlNetwork(samples, len(images.classes))
         place(model, clock.device, recipe.precision)
-        steps = Steps(model, batches, recipe)
+        trainer = trainer_of(model, batches, recipe, clock)
     losses = []
     for epoch in range(1, recipe.epochs + 1):
+        model.train_whitening_bias(epoch <= WHITENING_BIAS_EPOCHS)
         with clock.phase("training"):
-            losses.append(steps.train_epoch(epoch))
+            losses.append(trainer.train_epoch(epoch, ignore))
         on_epoch(epoch, losses[-1])
     with clock.phase("evaluation"), computing(recipe.precision, clock.device):
         return Ended(
@@ -88,33 +88,6 @@ def train_control(
         )
 
 
-class Steps:
-    """The steps of a training of `model`."""
-
-    def __init__(self, model: ControlNetwork, batches: Batches, recipe: Recipe) -> None:
-        self.model, self.batches, self.recipe = model, batches, recipe
-        self.count = recipe.epochs * batches.steps_per_epoch
-        self.optimizer = make_optimizer(model, recipe)
-        self.lookahead = Lookahead(model, recipe, self.count)
-
-    def train_epoch(self, epoch: int) -> float:
-        """One pass over the training images (`epoch` from 1); returns the mean loss of its steps."""
-        self.model.train_whitening_bias(epoch <= WHITENING_BIAS_EPOCHS)
-        total, first = torch.zeros((), device=self.batches.device), (epoch - 1) * self.batches.steps_per_epoch
-        for step, (images, labels) in enumerate(self.batches.training(epoch), first):
-            total += self.take(step, images, labels)
-        check_finite(total, epoch, step - first)
-        return total.item() / self.batches.steps_per_epoch
-
-    def take(self, step: int, images: Tensor, labels: Tensor) -> Tensor:
-        """Forward, backward and update by one batch; returns its mean loss."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate(step, self.count, self.recipe) * group["factor"]
-        with computing(self.recipe.precision, self.batches.device):
-            logits = self.model(images)
-        loss = batch_loss(logits, labels, self.recipe)
-        loss.backward()
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        self.lookahead.after(step)
-        return loss.detach()
+def trainer_of(model: ControlNetwork, batches: Batches, recipe: Recipe, clock: Clock) -> Trainer:
+    """What trains it. No graph is recorded, since in it the whitening bias would be trained to the end."""
+    return Trainer(model, batches, recipe, clock, capture=False, optimizer=make_optimizer(model, recipe), schedule=rate)

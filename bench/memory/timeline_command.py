@@ -5,6 +5,8 @@ import gc
 from pathlib import Path
 from typing import Any
 
+from bench.training.leased import on_leased_gpu
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
@@ -13,6 +15,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", help="a device of the configuration (default: its first), or cpu, cuda or auto")
 
 
+@on_leased_gpu
 def run(arguments: argparse.Namespace) -> int:
     """Watch one step of each network and write the record of all."""
     # Here, so that `--help` need not wait for torch.

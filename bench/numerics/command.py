@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from bench.errors import InputError
+from bench.training.leased import on_leased_gpu
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", help="a device of the configuration (default: its first), or cpu, cuda or auto")
 
 
+@on_leased_gpu
 def run(arguments: argparse.Namespace) -> int:
     """Run one experiment and write its record."""
     # Here, so that `--help` need not wait for torch.

@@ -39,7 +39,7 @@ def run_point(configuration: Configuration, point: Point, images: Images, device
     model = place(network(configuration, point), device)
     set_norms(model, recipe)
     batches = Batches(images, recipe, point.seed, device)
-    trainer = Trainer(model, batches, recipe, Clock(device), capture=device.type == "cuda")
+    trainer = Trainer(model, batches, recipe, Clock(device))
     batch = first_batch(batches)
     looks = {"initial": diagnosis(model, *batch)}
     status, reason = "ok", None

@@ -6,7 +6,7 @@ Of the same tiles as the other passes (`kernels.py`).
 import triton
 import triton.language as tl
 
-from bench.reversible.kernels import _leaky, _places, _tile
+from bench.reversible.kernels import _activated, _places, _tile
 
 
 @triton.jit
@@ -16,10 +16,9 @@ def add_activated(
 ):  # fmt: skip
     """out <- out + TIMES leaky(x factor + shift)."""
     image, pixel, channel, known, there = _tile(tl.program_id(0), channels, area, pixels, PIXELS, CHANNELS)
-    value = tl.load(_places(x, x_strides, image, pixel, channel), there, 0.0).to(factor.dtype.element_ty)
-    y = tl.fma(value, tl.load(factor + channel, known, 0.0), tl.load(shift + channel, known, 0.0))
+    y = _activated(_places(x, x_strides, image, pixel, channel), factor + channel, shift + channel, known, there, SLOPE)
     place = _places(out, out_strides, image, pixel, channel)
-    tl.store(place, tl.load(place, there, 0.0) + TIMES * _leaky(y, y, SLOPE), there)
+    tl.store(place, tl.load(place, there, 0.0) + TIMES * y, there)
 
 
 @triton.jit
@@ -51,9 +50,8 @@ def add_multiples(
     An `out` of int16 counts steps, and its sums wrap. If TIMES is 1, sums of magnitude LIMIT or more are counted.
     """
     image, pixel, channel, known, there = _tile(tl.program_id(0), channels, area, pixels, PIXELS, CHANNELS)
-    value = tl.load(_places(x, x_strides, image, pixel, channel), there, 0.0).to(factor.dtype.element_ty)
-    y = tl.fma(value, tl.load(factor + channel, known, 0.0), tl.load(shift + channel, known, 0.0))
-    steps = _nearest(_leaky(y, y, SLOPE) * (1 / STEP))
+    y = _activated(_places(x, x_strides, image, pixel, channel), factor + channel, shift + channel, known, there, SLOPE)
+    steps = _nearest(y * (1 / STEP))
     place = _places(out, out_strides, image, pixel, channel)
     if out.dtype.element_ty == tl.int16:
         total = tl.load(place, there, 0).to(tl.int32) + (TIMES * steps).to(tl.int32)

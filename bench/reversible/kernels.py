@@ -41,6 +41,14 @@ def _leaky(x, gate, SLOPE: tl.constexpr):
 
 
 @triton.jit
+def _activated(x, factor, shift, known, there, SLOPE: tl.constexpr):
+    """leaky(x factor + shift) of the values at these places."""
+    value = tl.load(x, there, 0.0).to(factor.dtype.element_ty)
+    y = tl.fma(value, tl.load(factor, known, 0.0), tl.load(shift, known, 0.0))
+    return _leaky(y, y, SLOPE)
+
+
+@triton.jit
 def _before(g, u, factor, shift, SLOPE: tl.constexpr, INVERSE: tl.constexpr):
     """(gradient, value) before an activation, from the gradient after it.
 
@@ -63,9 +71,8 @@ def scale_and_shift(
 ):  # fmt: skip
     """out <- y where y = x factor + shift is above 0, else SLOPE y."""
     image, pixel, channel, known, there = _tile(tl.program_id(0), channels, area, pixels, PIXELS, CHANNELS)
-    value = tl.load(_places(x, x_strides, image, pixel, channel), there, 0.0).to(factor.dtype.element_ty)
-    y = tl.fma(value, tl.load(factor + channel, known, 0.0), tl.load(shift + channel, known, 0.0))
-    tl.store(_places(out, out_strides, image, pixel, channel), _leaky(y, y, SLOPE), there)
+    y = _activated(_places(x, x_strides, image, pixel, channel), factor + channel, shift + channel, known, there, SLOPE)
+    tl.store(_places(out, out_strides, image, pixel, channel), y, there)
 
 
 @triton.jit

@@ -42,7 +42,7 @@ class StreamedBranch:
 
     def __init__(self, module: StreamedUnits, slice_bytes: int | None) -> None:
         self.module, self.slice_bytes = module, slice_bytes
-        self.units = self._made()
+        self._make_units()
         count = len(self.units)
         self.buffers, self.recomputations = buffers(count, module.hold), recomputations(count, module.hold)
 
@@ -52,7 +52,7 @@ class StreamedBranch:
     def trace(self, x: State) -> tuple[Terms, Memo]:
         memo: Memo = []
         if self.module.layers() != self.layers:  # one has been replaced
-            self.units = self._made()
+            self._make_units()
         slices = list(batch_slices(x[0], self.slice_bytes))
         y: Any = None  # made when the first slice's c is there
         for index, unit in enumerate(self.units):
@@ -114,9 +114,9 @@ class StreamedBranch:
     def latest(self) -> None:
         return None
 
-    def _made(self) -> list[StreamedUnit]:
+    def _make_units(self) -> None:
         self.layers = self.module.layers()
-        return [StreamedUnit(*pair) for pair in self.module.pairs()]
+        self.units = [StreamedUnit(*pair) for pair in self.module.pairs()]
 
     def _undo_addition(
         self, x: State, y: State, grad_y: State, held: Tensor | None, memo: Memo, subtract: Subtract

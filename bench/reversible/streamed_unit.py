@@ -127,13 +127,13 @@ class StreamedUnit:
     def norm_gradients(self, sums: Tensor, wanted: Wanted) -> Gradients:
         """The wanted ones of gamma's and beta's gradients, from the `gradient_sums` over all images."""
         sum_g, sum_gx = sums.to(self.norm.weight.dtype)
-        found = {**self._behind("weight", sum_gx, wanted), **self._behind("bias", sum_g, wanted)}
-        return {parameter: gradient for parameter, gradient in found.items() if wanted(parameter)}
+        return {**self._behind("weight", sum_gx, wanted), **self._behind("bias", sum_g, wanted)}
 
     def _behind(self, name: str, gradient: Tensor, wanted: Wanted) -> Gradients:
         """The gradient of batch norm's `name`; where that is computed (`nn.utils.parametrize`), of what it is from."""
         if name in self.norm._parameters:
-            return {self.norm._parameters[name]: gradient}
+            parameter = self.norm._parameters[name]
+            return {parameter: gradient} if wanted(parameter) else {}
         originals = [parameter for parameter in self.norm.parametrizations[name].parameters() if wanted(parameter)]
         if not originals:
             return {}

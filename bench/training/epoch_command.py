@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bench.training.leased import on_leased_gpu
+
 ARCHITECTURE = "resnet18"
 
 
@@ -17,6 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", help="a device of the configuration (default: its first), or cpu, cuda or auto")
 
 
+@on_leased_gpu
 def run(arguments: argparse.Namespace) -> int:
     """Print the seconds of each and their paired ratio (below 1: ours is faster)."""
     from bench import configuration, data
@@ -61,7 +64,7 @@ def our_epochs(config: dict[str, Any], images: Any, device: Any) -> Callable[[],
     model, _ = trained_network(config, ARCHITECTURE, "ideal", recipe)
     batches = Batches(images, recipe, 0, device)
     model = place(model, device, recipe.precision)
-    trainer = Trainer(model, batches, recipe, Clock(device), capture=device.type == "cuda")
+    trainer = Trainer(model, batches, recipe, Clock(device))
     numbers = itertools.cycle(range(1, recipe.epochs + 1))
     return lambda: trainer.train_epoch(next(numbers), ignore)
 

@@ -17,7 +17,7 @@ from bench.training.outcome import Diverged
 from bench.training.precision import computing
 from bench.training.processes import ALONE, Processes
 from bench.training.recipe import Recipe, batch_loss, make_optimizer
-from bench.training.schedule import learning_rate
+from bench.training.schedule import Schedule, learning_rate
 
 
 def ignore(*_: Any) -> None:
@@ -27,7 +27,9 @@ def ignore(*_: Any) -> None:
 class Trainer:
     """Trains `model`, a module from images (N, C, H, W) to logits (N, classes), on the device that it lies on.
 
-    With `capture` (on CUDA, and alone) steps become a CUDA graph, which keeps the memory of a step for itself.
+    On CUDA, and alone, steps become a CUDA graph, which keeps the memory of a step for itself, unless `capture` is
+    false; where there is no room for one, under a cap, steps go on as they are. Another `optimizer` than the recipe's
+    may be given; each of its groups has the scheduled rate, times the group's "factor" where it has one.
     """
 
     def __init__(
@@ -37,14 +39,17 @@ class Trainer:
         recipe: Recipe,
         clock: Clock,
         processes: Processes = ALONE,
-        capture: bool = False,
+        capture: bool = True,
+        optimizer: torch.optim.Optimizer | None = None,
+        schedule: Schedule = learning_rate,
     ) -> None:
         self.model, self.batches, self.recipe, self.clock = model, batches, recipe, clock
         self.processes, self.wrapped = processes, processes.wrap(model)
-        self.optimizer = make_optimizer(model, recipe)
+        self.optimizer, self.schedule = optimizer or make_optimizer(model, recipe), schedule
+        capture = capture and batches.device.type == "cuda" and not processes.several
         self.captured = CapturedStep(self.step) if capture else None
-        # A graph reads its learning rate where this lies.
-        self.rate = torch.zeros((), device=batches.device) if capture else None
+        # A graph reads the groups' learning rates where these lie.
+        self.rates = [torch.zeros((), device=batches.device) for _ in self.optimizer.param_groups] if capture else []
         self.lookahead = Lookahead(model, recipe, self.steps)
         self.history: list[dict[str, Any]] = []
 
@@ -117,11 +122,11 @@ class Trainer:
 
     def set_learning_rate(self, step: int) -> None:
         """Set the scheduled rate of `step`, counted over the run."""
-        rate = learning_rate(step, self.steps, self.recipe.peak_learning_rate, self.recipe.warmup_fraction)
-        if self.rate is not None:
-            self.rate.fill_(rate)
+        rate = self.schedule(step, self.steps, self.recipe)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate if self.rate is None else self.rate
+            group["lr"] = rate * group.get("factor", 1)
+        for group, place in zip(self.optimizer.param_groups, self.rates, strict=False):
+            group["lr"] = place.fill_(group["lr"])
 
     def state_dict(self) -> dict[str, Any]:
         """All that the rest of the run depends on."""

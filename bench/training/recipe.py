@@ -25,6 +25,7 @@ class Recipe:
     warmup_fraction: float = 0.2
     momentum: float = 0.9
     weight_decay: float = 5e-4
+    bias_rate: float = 1.0
     norm_momentum: float = 0.1
     norm_scale: str = "learned"
     norm_scale_eps: float = 0.1
@@ -44,6 +45,7 @@ class Recipe:
             ("peak_learning_rate", self.peak_learning_rate > 0, "above 0"),
             ("warmup_fraction", 0 <= self.warmup_fraction < 1, "from 0 to below 1"),
             ("momentum", 0 <= self.momentum < 1, "from 0 to below 1"),
+            ("bias_rate", self.bias_rate > 0, "above 0"),
             ("weight_decay", self.weight_decay >= 0, "0 or more"),
             ("norm_momentum", 0 < self.norm_momentum <= 1, "above 0 and at most 1"),
             ("norm_scale", self.norm_scale in NORM_SCALES, f"one of {', '.join(NORM_SCALES)}"),
@@ -73,14 +75,19 @@ def recipe_from(training: dict[str, Any], device: dict[str, Any] | None = None) 
 def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
     """SGD, with Nesterov's momentum where there is momentum; weight decay on weights of convolutions and linear layers.
 
-    Scales, shifts and biases (parameters with one axis) are not decayed. The fused kernel makes no temporaries, which
-    the default on a GPU (`foreach`) does, as large as all gradients.
+    Scales, shifts and biases (parameters with one axis) are not decayed; shifts and biases have `bias_rate` times the
+    scheduled learning rate ("factor" of their group). The fused kernel makes no temporaries, which the default on a GPU
+    (`foreach`) does, as large as all gradients.
     """
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    groups: list[dict[str, Any]] = [
+        {"params": [], "weight_decay": recipe.weight_decay, "factor": 1.0},
+        {"params": [], "weight_decay": 0.0, "factor": 1.0},
+        {"params": [], "weight_decay": 0.0, "factor": recipe.bias_rate},
     ]
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            kind = 0 if parameter.ndim > 1 else 2 if name.endswith("bias") else 1
+            groups[kind]["params"].append(parameter)
     return torch.optim.SGD(
         [group for group in groups if group["params"]],
         lr=recipe.peak_learning_rate,

@@ -157,7 +157,7 @@ class TrainingRun:
             model, shape = trained_network(self.config, *names, self.recipe)
             self.settings.update(run_record.shape_of(shape))
             model = place(model, self.device, self.recipe.precision)
-            trainer = Trainer(model, batches, self.recipe, self.clock, self.processes, self.captures)
+            trainer = Trainer(model, batches, self.recipe, self.clock, self.processes)
         trainer.history = self.history
         remarks = self.restore(trainer, checkpoint) if resume else []
         progress = Progress(self.run.name, trainer, silent=not self.processes.writes)
@@ -178,11 +178,6 @@ class TrainingRun:
         if self.recipe.flip_tta:
             with self.clock.phase("tta"):
                 self.remarks["flip_tta_accuracy"] = trainer.evaluate(mirrored=True)
-
-    @property
-    def captures(self) -> bool:
-        """Whether steps are to become a CUDA graph; one that finds no room under a cap is refused, and steps go on."""
-        return self.device.type == "cuda" and not self.processes.several
 
     def restore(self, trainer: Trainer, checkpoint: Checkpoint) -> list[str]:
         """Continue from the newest whole checkpoint of this run, if there is one; returns what is to be said."""

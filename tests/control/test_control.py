@@ -15,11 +15,12 @@ from bench.__main__ import main
 from bench.control import record as control_record
 from bench.control.network import ControlNetwork, convolution, whitening_kernels
 from bench.control.recipe import make_optimizer, rate, recipe_of
-from bench.control.training import Steps, Views, train_control
+from bench.control.training import Views, train_control, trainer_of
 from bench.errors import InputError
 from bench.records import read_record, write_record
 from bench.training.batches import Batches
 from bench.training.clock import Clock
+from bench.training.loop import ignore
 from tests import tiny_run
 from tests.training.small_task import CPU, make_images
 
@@ -88,10 +89,11 @@ def test_the_first_layer_keeps_its_weights_and_after_three_epochs_its_bias() -> 
     torch.manual_seed(0)
     batches = Batches(make_images(size=9), SMALL, 1, CPU)
     network = ControlNetwork(batches.normalise(make_images(size=9).train), 2)
-    steps, weights = Steps(network, batches, SMALL), network.whitening.weight.clone()
+    trainer, weights = trainer_of(network, batches, SMALL, Clock(CPU)), network.whitening.weight.clone()
     biases = []
     for epoch in range(1, 5):
-        steps.train_epoch(epoch)
+        network.train_whitening_bias(epoch <= 3)
+        trainer.train_epoch(epoch, ignore)
         biases.append(network.whitening.bias.clone())
     assert torch.equal(network.whitening.weight, weights)
     assert not torch.equal(biases[1], biases[2])

@@ -1,6 +1,5 @@
 """Leases of GPUs, with a made-up nvidia-smi: over processes, kills, numberings and several at once."""
 
-import argparse
 import importlib
 import multiprocessing
 import os
@@ -10,9 +9,9 @@ import time
 import pytest
 
 from bench import configuration
-from bench.__main__ import LEASED, STEPS, step
+from bench.__main__ import STEPS, parse
 from bench.errors import InputError
-from bench.training import lease, run
+from bench.training import device, lease, run
 from bench.training.lease import gpu_lease, visible_gpus
 
 FORK = multiprocessing.get_context("fork")
@@ -122,9 +121,30 @@ def test_waiting_for_a_gpu_is_no_part_of_everything(tmp_path, monkeypatch):
     assert made.clock.already == 15
 
 
-@pytest.mark.parametrize("name", LEASED)
-def test_steps_that_compute_on_a_gpu_throughout_have_it_to_themselves(name, machine, monkeypatch):
-    module = importlib.import_module(STEPS[name][0])
-    monkeypatch.setattr(module, "run", lambda arguments: os.environ["CUDA_VISIBLE_DEVICES"] in UUIDS)
-    assert step(name)(argparse.Namespace(config=SMOKE, device="cuda"))
-    assert "CUDA_VISIBLE_DEVICES" not in os.environ
+NETWORK = ("--architecture", "resnet18")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("epoch", ()),
+        ("memory", NETWORK),
+        ("steps", NETWORK),
+        ("timeline", ()),
+        ("numerics", ("--experiment", "layers")),
+        ("control", ()),
+    ],
+)
+def test_steps_that_compute_on_a_gpu_throughout_have_it_to_themselves(name, words, machine, monkeypatch, tmp_path):
+    seen = []
+
+    def at_work(kind):
+        seen.append(os.environ["CUDA_VISIBLE_DEVICES"])
+        raise InterruptedError
+
+    monkeypatch.setattr(device, "torch_device", at_work)
+    output = () if name == "epoch" else ("--output", str(tmp_path / "out"))
+    arguments = parse([name, "--config", str(SMOKE), "--device", "cuda", *words, *output])
+    with pytest.raises(InterruptedError):
+        importlib.import_module(STEPS[name][0]).run(arguments)
+    assert len(seen) == 1 and seen[0] in UUIDS and "CUDA_VISIBLE_DEVICES" not in os.environ

@@ -37,6 +37,22 @@ def test_it_learns_and_tells_each_epoch(make_trainer):
     assert times == sorted(times) and times[-1] == trainer.clock.phases["training"] > 0
 
 
+def test_biases_learn_at_their_own_rate(make_trainer):
+    def first_steps(bias_rate):
+        trainer = make_trainer(bias_rate=bias_rate, momentum=0.0)
+        before = {name: parameter.detach().clone() for name, parameter in trainer.model.named_parameters()}
+        torch.manual_seed(0)  # for dropout
+        images, labels = next(iter(trainer.batches.training(1)))
+        trainer.set_learning_rate(0)
+        trainer.step(images, labels)
+        return {name: parameter.detach() - before[name] for name, parameter in trainer.model.named_parameters()}
+
+    plain, fast = first_steps(1), first_steps(8)
+    for name, step in plain.items():
+        assert step.norm() > 0 or name == "0.bias"  # batch normalisation follows
+        assert torch.allclose(fast[name], step * (8 if name.endswith("bias") else 1), rtol=1e-3, atol=1e-7), name
+
+
 @pytest.mark.parametrize("precision", ["float32", "mixed"])
 def test_a_run_is_a_plain_loop_of_the_same_steps(make_trainer, precision):
     """Schedule, smoothed loss, Nesterov's step, lookahead and number format, put together as anybody would."""
@@ -46,7 +62,7 @@ def test_a_run_is_a_plain_loop_of_the_same_steps(make_trainer, precision):
     torch.manual_seed(11)
     for step, (images, labels) in enumerate(batch for epoch in (1, 2) for batch in batches.training(epoch)):
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, 12, 0.05, 0.2)
+            group["lr"] = learning_rate(step, 12, recipe)
         optimizer.zero_grad()
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "mixed"):
             logits = model(images)

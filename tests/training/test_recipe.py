@@ -5,7 +5,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from bench.architectures import ARCHITECTURES, build
 from bench.errors import InputError
+from bench.training.norms import set_norms
 from bench.training.recipe import Recipe, batch_loss, make_optimizer, recipe_from
 from bench.training.schedule import learning_rate
 
@@ -15,7 +17,8 @@ TRAINING = {"epochs": 4, "batch_size": 8, "peak_learning_rate": 0.4}
 @pytest.mark.parametrize("fraction", [0.0, 0.2, 0.5, 0.99])
 @pytest.mark.parametrize("steps", [1, 7, 100])
 def test_rates_rise_to_the_peak_and_end_at_0(steps, fraction):
-    rates = [learning_rate(step, steps, 0.4, fraction) for step in range(steps + 1)]
+    recipe = Recipe(**TRAINING, warmup_fraction=fraction)
+    rates = [learning_rate(step, steps, recipe) for step in range(steps + 1)]
     top = rates.index(max(rates))
     assert rates[top] == pytest.approx(0.4) and top == int(fraction * steps)
     assert rates[-1] == 0 and min(rates[:-1]) > 0
@@ -23,7 +26,8 @@ def test_rates_rise_to_the_peak_and_end_at_0(steps, fraction):
 
 
 def test_rates_are_linear_on_both_sides():
-    rates = torch.tensor([learning_rate(step, 50, 1.0, 0.2) for step in range(51)], dtype=torch.float64)
+    recipe = Recipe(epochs=1, batch_size=8, peak_learning_rate=1.0, warmup_fraction=0.2)
+    rates = torch.tensor([learning_rate(step, 50, recipe) for step in range(51)], dtype=torch.float64)
     differences = rates.diff()
     assert torch.allclose(differences[:10], torch.full((10,), 1 / 11, dtype=torch.float64))
     assert torch.allclose(differences[10:], torch.full((40,), -1 / 40, dtype=torch.float64))
@@ -33,10 +37,24 @@ def test_only_weights_decay_and_each_parameter_once():
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 2))
     model[0].bias.requires_grad_(False)
     optimizer = make_optimizer(model, Recipe(**TRAINING, weight_decay=0.1))
-    decayed, kept = (group["params"] for group in optimizer.param_groups)
-    assert {id(p) for p in decayed} == {id(model[0].weight), id(model[3].weight)}
-    assert {id(p) for p in kept} == {id(model[1].weight), id(model[1].bias), id(model[3].bias)}
-    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.1, 0.0]
+    weights, scales, biases = (group["params"] for group in optimizer.param_groups)
+    assert list(map(id, weights)) == [id(model[0].weight), id(model[3].weight)]
+    assert list(map(id, scales)) == [id(model[1].weight)]
+    assert list(map(id, biases)) == [id(model[1].bias), id(model[3].bias)]
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.1, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_shifts_and_biases_of_every_architecture_have_their_own_rate(name):
+    model = build(name, initial_channels=8, depths=(1, 1), reconstruction=ARCHITECTURES[name].reconstructions[0])
+    recipe = Recipe(**TRAINING, bias_rate=16)
+    set_norms(model, recipe)
+    fast = {
+        id(p) for group in make_optimizer(model, recipe).param_groups for p in group["params"] if group["factor"] == 16
+    }
+    norms = [module for module in model.modules() if hasattr(module, "running_mean")]
+    linear = [module for module in model.modules() if isinstance(module, nn.Linear) and module.bias is not None]
+    assert fast == {id(module.bias) for module in [*norms, *linear]} and len(norms) > 2
 
 
 def test_optimizer_steps_as_plain_nesterov_sgd_does():
