@@ -16,6 +16,7 @@ STEP = "python -m bench"
 # What would take minutes, hours or a GPU: what is done in its place.
 SMALL = {
     r"config/(cpu|quick|paper-short)\.yaml": "config/smoke.yaml",
+    r"results/reference/cpu/search-cifar10-jpeg/config\.yaml": "config/smoke.yaml",
     r"SCALE=(quick|cpu|floor-gpu|floor|noise|paper-short|paper)\b": "SCALE=smoke",
     r"results/(cpu|<scale>)/": "results/smoke/",
     r"\bRECORD\b": "results/smoke/runs/hybrid-noisy-machine-seed1",
