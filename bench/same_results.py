@@ -15,7 +15,7 @@ before. The next change makes an entry void, and a test then asks to renew it, a
 # records again and comparing all but times and the new setting's name:
 #   quick  all 74 records and 14 CSV files: losses, accuracies, bytes, signal-to-noise ratios, angles
 #   floor  bytes of all networks, by category
-# Not run on a GPU. The kernels, compiled for one, have the same instructions on numbers as before, and addresses that are
+# Not run on a GPU. The kernels, compiled for one, have the same instructions on numbers as before; addresses are
 # computed in another order.
 SAME_AS = {
     "385e8015a62d": "2bfc2ed41860",  # trainings
