@@ -7,7 +7,7 @@ before. The next change makes an entry void, and a test then asks to renew it, a
 
 # Digest of the present code -> the digest under which records know it.
 #
-# What has changed: biases may learn at a rate of their own, which no record does; one class takes the steps of every
+# What has changed: biases may learn at a rate of their own, as in no earlier record; one class takes the steps of every
 # training, the control's too; parts of the engine that were written twice are written once, on a GPU the lines of three
 # kernels that batch norm and activation are made of; what breaks a recomputation of F and G is told or made right
 # (bench/reversible/contract.py); a scale of batch normalisation that is computed from a parameter trains it in streamed

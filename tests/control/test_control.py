@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -13,14 +14,14 @@ from torch.nn import functional
 
 from bench.__main__ import main
 from bench.control import record as control_record
+from bench.control import training
 from bench.control.network import ControlNetwork, convolution, whitening_kernels
 from bench.control.recipe import make_optimizer, rate, recipe_of
 from bench.control.training import Views, train_control, trainer_of
 from bench.errors import InputError
 from bench.records import read_record, write_record
-from bench.training.batches import Batches
 from bench.training.clock import Clock
-from bench.training.loop import ignore
+from bench.training.loop import Trainer
 from tests import tiny_run
 from tests.training.small_task import CPU, make_images
 
@@ -85,17 +86,24 @@ def test_six_views() -> None:
     assert torch.allclose(Views(model)(x), expected, atol=1e-5)
 
 
-def test_the_first_layer_keeps_its_weights_and_after_three_epochs_its_bias() -> None:
-    torch.manual_seed(0)
-    batches = Batches(make_images(size=9), SMALL, 1, CPU)
-    network = ControlNetwork(batches.normalise(make_images(size=9).train), 2)
-    trainer, weights = trainer_of(network, batches, SMALL, Clock(CPU)), network.whitening.weight.clone()
-    biases = []
-    for epoch in range(1, 5):
-        network.train_whitening_bias(epoch <= 3)
-        trainer.train_epoch(epoch, ignore)
-        biases.append(network.whitening.bias.clone())
-    assert torch.equal(network.whitening.weight, weights)
+def test_the_first_layer_keeps_its_weights_and_after_three_epochs_its_bias(monkeypatch) -> None:
+    layers, weights, biases = [], [], []
+
+    def watched(network: ControlNetwork, *rest: Any) -> Trainer:
+        layers.append(network.whitening)
+        weights.append(network.whitening.weight.clone())
+        return trainer_of(network, *rest)
+
+    monkeypatch.setattr(training, "trainer_of", watched)
+    trained: list[bool] = []
+
+    def on_epoch(*_: Any) -> None:
+        biases.append(layers[0].bias.clone())
+        trained.append(layers[0].bias.requires_grad)
+
+    train_control(make_images(size=9), SMALL, 1, Clock(CPU), on_epoch)
+    assert trained == [True, True, True, False]
+    assert torch.equal(layers[0].weight, weights[0])
     assert not torch.equal(biases[1], biases[2])
     # Not trained, and lookahead moves it no more than rounding does: its slow copy is all but there.
     assert (biases[3] - biases[2]).abs().max() < (biases[2] - biases[1]).abs().max()
