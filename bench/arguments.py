@@ -46,7 +46,7 @@ def check_names(arguments: argparse.Namespace) -> None:
     from bench.training.network import architecture_entry
 
     config = read(given["config"])
-    if "architecture" in given:
+    if given.get("architecture") is not None:
         architecture_entry(config, given["architecture"])
     if "device" in given:
         device_entry(config, given["device"])

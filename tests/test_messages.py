@@ -25,6 +25,7 @@ RIGHT = {
     "list": "",
     "train": f"{NETWORK} --seed 1",
     "search": f"{NETWORK} --try epochs=1",
+    "logits": CONFIG,
     "epoch": CONFIG,
     "control": CONFIG,
     "memory": NETWORK,
@@ -45,7 +46,7 @@ RIGHT = {
     "show": "",
     "plan": CONFIG,
 }
-WRITING = [step for step in STEPS if step not in ("list", "epoch", "resident", "show", "plan")]
+WRITING = [step for step in STEPS if step not in ("list", "logits", "epoch", "resident", "show", "plan")]
 READING = [step for step, words in RIGHT.items() if "--results" in words]
 
 
@@ -73,6 +74,10 @@ WRONG = [
     ("peers", "--device gpu", "no kind of device 'gpu'"),
     ("report", "--tables absent", "no tables folder absent"),
     ("train", "--seed -1", "--seed is -1; it must be 0 or more"),
+    ("logits", "--architecture resnet19", "no architecture 'resnet19'"),
+    ("logits", "--try options.logit_scale=1", "--try is for one architecture"),
+    ("logits", "--architecture resnet18 --try rate=1", "--try rate is no setting"),
+    ("logits", "--images 1000", "--images is 1000 but there are 100 training images"),
     ("epoch", "--images 0", "--images is 0; it must be 1 or more"),
     ("epoch", "--rounds 0", "--rounds is 0"),
     ("control", "--epochs 0", "--epochs is 0"),
