@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from torch import nn
 
-from bench.reversible import ReversibleSequential
+from bench.reversible import InexactReconstruction, ReversibleSequential
+from bench.training.processes import Processes
 
 
 def exactness(model: nn.Module) -> dict[str, Any] | None:
@@ -29,10 +31,34 @@ def restore_overflows(model: nn.Module, counts: list[int]) -> None:
         sequence.grid.overflows = count
 
 
-def check_exactness(model: nn.Module) -> None:
-    """Raise `InexactReconstruction` if a checksum differed on a device that is not waited for in every step."""
-    for sequence in _exact(model):
-        sequence.grid.check()
+def check_exactness(model: nn.Module, processes: Processes) -> None:
+    """Raise `InexactReconstruction` if a checksum differed on a device that is not waited for in every step.
+
+    Of several processes all raise it, since those that went on would wait for the others.
+    """
+    found = None
+    try:
+        for sequence in _exact(model):
+            sequence.grid.check()
+    except InexactReconstruction as error:
+        found = error
+    if _sum(int(found is not None), model, processes):
+        raise found or InexactReconstruction("Another process of this run found that it does not reconstruct exactly.")
+
+
+def gather_overflows(model: nn.Module, processes: Processes) -> None:
+    """Move what every process has counted to the one that writes the record."""
+    if processes.several:
+        for sequence in _exact(model):
+            count = _sum(int(sequence.grid.overflows), model, processes)
+            sequence.grid.overflows = count if processes.writes else 0
+
+
+def _sum(number: int, model: nn.Module, processes: Processes) -> int:
+    """The sum of a number over the processes, who speak to each other from the network's device."""
+    if not processes.several:
+        return number
+    return int(processes.sum_(torch.tensor(number, device=next(model.parameters()).device)))
 
 
 def _exact(model: nn.Module) -> Iterator[ReversibleSequential]:

@@ -11,7 +11,7 @@ from bench.training.batches import Batches
 from bench.training.captured import CapturedStep
 from bench.training.clock import Clock
 from bench.training.evaluation import accuracy
-from bench.training.exactness import check_exactness, overflows, restore_overflows
+from bench.training.exactness import check_exactness, gather_overflows, overflows, restore_overflows
 from bench.training.lookahead import Lookahead
 from bench.training.outcome import Diverged
 from bench.training.precision import computing
@@ -96,7 +96,8 @@ class Trainer:
             if self.batches.device.type == "cpu" and not self.processes.several:
                 check_finite(total, epoch, step)
             on_step()
-        check_exactness(self.model)
+        check_exactness(self.model, self.processes)
+        gather_overflows(self.model, self.processes)
         check_finite(self.processes.sum_(total), epoch, steps - 1)
         return total.item() / steps / self.processes.count
 
@@ -118,7 +119,9 @@ class Trainer:
         # Those that lookahead keeps as well: a checkpoint, which one process writes, is then every process's.
         self.processes.average_([*self.model.buffers(), *self.lookahead.slow_statistics])
         with computing(self.recipe.precision, self.batches.device):
-            return accuracy(self.model, self.batches, self.processes, mirrored)
+            reached = accuracy(self.model, self.batches, self.processes, mirrored)
+        gather_overflows(self.model, self.processes)
+        return reached
 
     def set_learning_rate(self, step: int) -> None:
         """Set the scheduled rate of `step`, counted over the run."""
@@ -146,7 +149,8 @@ class Trainer:
         """Continue where `state_dict` was taken."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
-        restore_overflows(self.model, state["overflows"])
+        if self.processes.writes:  # it has counted for all
+            restore_overflows(self.model, state["overflows"])
         self.lookahead.load_state_dict(state["lookahead"])
         self.batches.generator.set_state(state["batches"])
         torch.set_rng_state(state["torch"])

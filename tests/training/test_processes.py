@@ -11,7 +11,10 @@ import torch
 import yaml
 from torch import multiprocessing, nn
 
+from bench.architectures import build
 from bench.errors import InputError
+from bench.reversible import InexactReconstruction
+from bench.training.exactness import check_exactness, overflows
 from bench.training.processes import ALONE, Processes, join_processes, leave_processes
 from tests.training.test_train_command import CONFIG
 
@@ -26,14 +29,44 @@ def network():
 
 def train_share(rank, folder, make_trainer):
     """Train as one of two, and leave weights and history in `folder`."""
-    os.environ |= {"WORLD_SIZE": "2", "RANK": str(rank), "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": "2"}
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": Path(folder, "port").read_text()}
-    torch.set_num_threads(1)
-    processes = join_processes()
+    processes = joined(rank, folder)
     trainer = make_trainer(network(), processes=processes, lookahead=4)
     trainer.train()
     torch.save([trainer.model.state_dict(), trainer.history], Path(folder, f"{rank}.pt"))
     leave_processes(processes)
+
+
+def joined(rank, folder):
+    """One of two processes, who have met."""
+    os.environ |= {"WORLD_SIZE": "2", "RANK": str(rank), "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": "2"}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": Path(folder, "port").read_text()}
+    torch.set_num_threads(1)
+    return join_processes()
+
+
+def count_overflows(rank, folder, make_trainer):
+    """Train an exact network on a grid that its values leave, as one of two, and leave what each has counted."""
+    processes = joined(rank, folder)
+    torch.manual_seed(1)
+    model = build("irevnet", "exact", initial_channels=8, depths=(1, 1), classes=2, grid_bits=23)
+    trainer = make_trainer(model, processes=processes, epochs=1)
+    own = []
+    trainer.train_epoch(1, on_step=lambda: own.append(overflows(model)[0]))
+    told = overflows(model)[0]
+    trainer.evaluate()
+    evaluated = overflows(model)[0]
+    trainer.load_state_dict({**trainer.state_dict(), "overflows": [1000]})
+    resumed = overflows(model)[0]
+    if rank:
+        model.grid.check = raise_inexact
+    with pytest.raises(InexactReconstruction) as inexact:
+        check_exactness(model, processes)
+    torch.save([own[-1], told, evaluated, resumed, str(inexact.value)], Path(folder, f"{rank}.pt"))
+    leave_processes(processes)
+
+
+def raise_inexact():
+    raise InexactReconstruction("layer 7")
 
 
 class Second(Processes):
@@ -65,6 +98,14 @@ def test_two_processes_train_as_one_does_with_the_same_global_batch(make_trainer
     for mine, other in zip(history, alone.history, strict=True):
         assert mine["loss"] == pytest.approx(other["loss"], rel=1e-4)
         assert mine["test_accuracy"] == pytest.approx(other["test_accuracy"], abs=1 / 40)
+
+
+def test_one_process_tells_of_what_all_have_found_of_exactness(make_trainer, tmp_path, free_port):
+    (tmp_path / "port").write_text(str(free_port))
+    multiprocessing.spawn(count_overflows, (str(tmp_path), make_trainer), nprocs=2)
+    (first, told, evaluated, resumed, sentence), second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
+    assert first > 0 and second[0] > 0 and told == first + second[0] < evaluated and resumed == 1000
+    assert second[1:] == [0, 0, 0, "layer 7"] and sentence.startswith("Another process of this run")
 
 
 @pytest.fixture(scope="module")
