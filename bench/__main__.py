@@ -37,7 +37,7 @@ STEPS = {
     "plan": ("bench.plan_command", "print what a scale runs, on what, and an estimate of the time"),
 }
 WITHOUT_TORCH = ("show",)
-WITHOUT_OPTIMIZER = ("list", "plan", "tables", "claims", "figures", "timeline-figures", "report")
+WITHOUT_OPTIMIZER = ("list", "logits", "plan", "tables", "claims", "figures", "timeline-figures", "report")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -7,9 +7,14 @@ values train is in docs/time.md, "What the recipe leaves open".
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from bench.data import Images
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def first_step(config: dict[str, Any], architecture: str, images: Any, arguments: argparse.Namespace) -> dict[str, Any]:
+def first_step(
+    config: dict[str, Any], architecture: str, images: "Images", arguments: argparse.Namespace
+) -> dict[str, Any]:
     """Columns of a row: the network's parameters, s, the mean over images of |f|^2, the rate, and rate*|s*f|^2."""
     import torch
 
@@ -81,7 +88,7 @@ def first_step(config: dict[str, Any], architecture: str, images: Any, arguments
     }
 
 
-def classifier_input(model: Any, images: Any) -> tuple[Any, float]:
+def classifier_input(model: "nn.Module", images: "Tensor") -> "tuple[Tensor, float]":
     """f (B, features), what the network's classifier gets of `images` (B, C, H, W) in training, and s, its scale."""
     import torch
 
