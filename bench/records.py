@@ -12,6 +12,7 @@ from typing import Any
 
 from bench.errors import InputError
 from bench.plain_data import unfit
+from bench.same_results import SAME_KEYS
 
 CHECKSUM = "checksum"
 
@@ -70,9 +71,13 @@ def read_record(path: Path) -> dict[str, Any]:
 
 
 def recorded_digest(record: dict[str, Any], part: str) -> str | None:
-    """What `record` says of its `part`, "configuration", "code" or "key"; None where it says nothing."""
+    """What `record` says of its `part`, "configuration", "code" or "key"; None where it says nothing.
+
+    A key under which code with the same results made it is told as that of the present code (`bench.same_results`).
+    """
     digest = record.get("digest")
-    return digest.get(part) if isinstance(digest, dict) else None
+    told = digest.get(part) if isinstance(digest, dict) else None
+    return SAME_KEYS.get(told, told) if part == "key" and isinstance(told, str) else told
 
 
 def key_of(path: Path) -> str | None:

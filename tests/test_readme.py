@@ -18,7 +18,7 @@ COLUMNS = {
         "step_ratio": ("Step time, relative to ideal", 1, ".2f"),
     },
     "cpu/table2": {"accuracy_mean": ("Fashion-MNIST, %", 100, ".1f")},
-    "reference/h100/paper-short/table2": {
+    "reference/h200/paper-short/table2": {
         "accuracy_mean": ("CIFAR-10 through JPEG, %", 100, ".1f"),
         "total_median_s": ("its training, s", 1, ".1f"),
         "peak_memory_bytes": ("and MB", 1e-6, ",.0f"),

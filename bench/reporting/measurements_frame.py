@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bench.errors import InputError
+from bench.records import recorded_digest
 from bench.reporting.record_schema import number, read_valid
 from bench.reporting.records_frame import BROKEN, NOT_RUN, STALE, commit
 
@@ -53,7 +54,7 @@ def _read(path: Path, kind: str, settings: dict[str, Any], keys: Mapping[Path, s
         values = _memory(record) if kind == "memory" else _steps(record, mode) if status == "ok" else {}
     except InputError as error:
         return row | {f"{kind}_status": BROKEN, f"{kind}_fault": str(error)}
-    stale = path in keys and record["digest"]["key"] != keys[path]
+    stale = path in keys and recorded_digest(record, "key") != keys[path]
     origin = {"hardware": record["hardware"]["device"], "commit": commit(record["git"]), "date": record["date"]}
     return (
         row

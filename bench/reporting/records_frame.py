@@ -14,6 +14,7 @@ import pandas as pd
 
 from bench.errors import InputError
 from bench.jobs import outgrown
+from bench.records import recorded_digest
 from bench.reporting.record_schema import STATUSES, number, read_valid
 
 NOT_RUN, BROKEN, STALE = "not run", "broken", "stale"
@@ -64,7 +65,7 @@ def _row(path: Path, run: PlannedRun, key: str | None, time_limit_s: float | Non
     except InputError as error:
         return row | {"status": BROKEN, "fault": str(error)}
     row |= values_of(record)
-    if key is not None and (record["digest"]["key"] != key or outgrown(record, time_limit_s)):
+    if key is not None and (recorded_digest(record, "key") != key or outgrown(record, time_limit_s)):
         row["status"] = STALE
     return row
 

@@ -28,8 +28,9 @@ class Trainer:
     """Trains `model`, a module from images (N, C, H, W) to logits (N, classes), on the device that it lies on.
 
     On CUDA, and alone, steps become a CUDA graph, which keeps the memory of a step for itself, unless `capture` is
-    false; where there is no room for one, under a cap, steps go on as they are. Another `optimizer` than the recipe's
-    may be given; each of its groups has the scheduled rate, times the group's "factor" where it has one.
+    false, as it is to be under a memory cap: the recording asks for work space of its own, and keeps it when it fails.
+    Another `optimizer` than the recipe's may be given; each of its groups has the scheduled rate, times the group's
+    "factor" where it has one.
     """
 
     def __init__(

@@ -33,13 +33,15 @@ def memory_cap(device: torch.device, cap_mb: float | None) -> Iterator[None]:
 @contextlib.contextmanager
 def cuda_cap(device: torch.device, cap_mb: float) -> Iterator[None]:
     """Limit PyTorch's caching allocator on this GPU."""
-    total = torch.cuda.get_device_properties(device).total_memory
+    # torch takes the allocator's limit for a numbered device only.
+    index = torch.cuda.current_device() if device.index is None else device.index
+    total = torch.cuda.get_device_properties(index).total_memory
     torch.cuda.empty_cache()
-    torch.cuda.set_per_process_memory_fraction(min(1.0, cap_mb * MEGABYTE / total), device)
+    torch.cuda.set_per_process_memory_fraction(min(1.0, cap_mb * MEGABYTE / total), index)
     try:
         yield
     finally:
-        torch.cuda.set_per_process_memory_fraction(1.0, device)
+        torch.cuda.set_per_process_memory_fraction(1.0, index)
 
 
 @contextlib.contextmanager

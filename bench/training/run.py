@@ -157,7 +157,7 @@ class TrainingRun:
             model, shape = trained_network(self.config, *names, self.recipe)
             self.settings.update(run_record.shape_of(shape))
             model = place(model, self.device, self.recipe.precision)
-            trainer = Trainer(model, batches, self.recipe, self.clock, self.processes)
+            trainer = Trainer(model, batches, self.recipe, self.clock, self.processes, capture=self.cap_mb is None)
         trainer.history = self.history
         remarks = self.restore(trainer, checkpoint) if resume else []
         progress = Progress(self.run.name, trainer, silent=not self.processes.writes)

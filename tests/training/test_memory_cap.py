@@ -6,6 +6,9 @@ import sys
 import textwrap
 
 import pytest
+import torch
+
+from bench.training.memory_cap import memory_cap
 
 PREAMBLE = """
 import json, torch
@@ -67,6 +70,30 @@ def test_a_step_that_fits_under_the_cap_is_not_disturbed():
 
 def test_no_cap_refuses_nothing():
     assert run(STEP.replace("CAP", "None"))[0] == "ok"
+
+
+def test_a_gpu_is_limited_by_its_number_which_its_device_need_not_have(monkeypatch):
+    limits = []
+    gpu = type("Properties", (), {"total_memory": 4 * 10**9})
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", {3: gpu, 1: gpu}.__getitem__)
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", lambda *limit: limits.append(limit))
+    with memory_cap(torch.device("cuda"), 1000):
+        assert limits == [(0.25, 3)]
+    with memory_cap(torch.device("cuda:1"), 8000):
+        assert limits == [(0.25, 3), (1.0, 3), (1.0, 1)]
+    assert limits[3:] == [(1.0, 1)]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="the allocator's limit needs a GPU")
+def test_on_a_gpu_memory_beyond_the_cap_is_refused_until_it_is_lifted():
+    cuda = torch.device("cuda")
+    with memory_cap(cuda, 100):
+        assert torch.ones(10_000_000, device=cuda).sum().item() == 1e7
+        with pytest.raises(torch.OutOfMemoryError):
+            torch.ones(50_000_000, device=cuda)
+    assert torch.ones(50_000_000, device=cuda).sum().item() == 5e7
 
 
 # The same large block is asked for and given back again and again; minor faults count the pages that the kernel mapped.

@@ -1,5 +1,6 @@
 """`python -m bench train`: from a configuration to a record, whatever happens in between."""
 
+import contextlib
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from bench.plan import Run, run_key
 from bench.training import clock
 from bench.training import device as device_module
 from bench.training import run as run_module
+from bench.training.loop import Trainer
 
 CONFIG = {
     "scale": "tiny",
@@ -169,6 +171,20 @@ def test_running_out_of_memory_is_a_row(train, tmp_path):
     assert record["settings"]["memory_cap_mb"] == 1 and record["settings"]["training"]["batch_size"] == 200
     assert record["settings"]["label"] == "a small card (emulated)"
     assert record["peak_memory"]["process_resident_bytes"] > 10**7
+
+
+@pytest.mark.parametrize(("device", "recorded"), [("machine", True), ("tight", False)])
+def test_steps_become_no_cuda_graph_under_a_cap(train, monkeypatch, device, recorded):
+    asked = []
+
+    def trainer(*arguments, capture=True):
+        asked.append(capture)
+        return Trainer(*arguments, capture=capture)
+
+    monkeypatch.setattr(run_module, "Trainer", trainer)
+    monkeypatch.setattr(run_module, "memory_cap", lambda *_: contextlib.nullcontext())
+    _, record = train(ONE_EPOCH, "run", "--device", device)
+    assert asked == [recorded] and record["outcome"]["accuracy"] is not None
 
 
 def test_a_killed_run_resumes_to_the_same_history(train, tmp_path):

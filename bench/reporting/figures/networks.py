@@ -43,7 +43,7 @@ def gradient_angles(frame: pd.DataFrame, thresholds: pd.DataFrame) -> Figure:
         found = thresholds[thresholds["below_it"].str.contains(f"than {degrees} degrees")]["threshold_db"]
         axes.axhline(degrees, color="grey", linestyle=style, linewidth=0.8)
         for value in found.dropna():
-            label = f"{degrees}°: {value:.0f} dB"
+            label = f"{degrees}°: {value:z.0f} dB"
             axes.axvline(value, color="black", linestyle=style, linewidth=1.2, label=label)
     axes.set(yscale="log", ylim=(1e-5, 180), xlabel=SNR, ylabel="angle to the ideal gradient (degrees)")
     axes.legend(loc="lower left")
