@@ -24,12 +24,15 @@ def irevnet(
     depths: tuple[int, ...] = (1, 1, 1, 1),
     classes: int = 10,
     in_channels: int = 3,
+    logit_scale: float = 1.0,
     grid_bits: int | None = None,
 ) -> nn.Module:
     """Images (N, in_channels, H, W) -> logits (N, classes).
 
     `depths[i]` reversible blocks at resolution i; channel pooling before every other resolution, so the channels are
-    initial_channels times 1, 4, 16, ... `grid_bits` is the k of exact reconstruction (None: chosen at the first batch).
+    initial_channels times 1, 4, 16, ... Logits are multiplied by `logit_scale`: what the many channels of a wide
+    network add up to is otherwise too much for a high learning rate (docs/time.md). `grid_bits` is the k of exact
+    reconstruction (None: chosen at the first batch).
     """
     kinds = ("channel",) * (len(depths) - 1)
     channels = stage_channels(initial_channels, kinds)
@@ -38,5 +41,5 @@ def irevnet(
         if stage:
             layers.append(pooling_layer("channel"))
         layers += [residual_block(channels[stage]) for _ in range(depth)]
-    layers += head(channels[-1], classes, kinds, "mean", 1.0)
+    layers += head(channels[-1], classes, kinds, "mean", logit_scale)
     return ReversibleSequential(*layers, reconstruction=reconstruction, grid_bits=grid_bits)
