@@ -101,6 +101,13 @@ def test_options_reach_the_layers(name):
     torch.testing.assert_close(2 * model.eval()(images), twice.eval()(images))
 
 
+def test_the_logits_of_an_irevnet_are_scaled():
+    plain, scaled = build("irevnet", initial_channels=4), build("irevnet", initial_channels=4, logit_scale=0.25)
+    scaled.load_state_dict(plain.state_dict())
+    images = torch.randn(2, 3, 8, 8)
+    torch.testing.assert_close(0.25 * plain.eval()(images), scaled.eval()(images))
+
+
 def test_registering_refuses_a_taken_name_and_arguments_without_default():
     def builder(initial_channels, depths=(1,), classes=10, in_channels=3):
         return nn.Identity()
