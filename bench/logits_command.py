@@ -2,7 +2,7 @@
 
 A step at learning rate eta changes the classifier's weights by eta s times what it gets of an image, f, and thereby
 logits by eta |s f|^2, times an error below one: s is the architecture's `logit_scale`, or 1 where it has none. Which
-values train is in docs/time.md, "What the recipe leaves open".
+values train is in docs/time.md, "What the recipe is sensitive to".
 """
 
 import argparse

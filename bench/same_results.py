@@ -14,11 +14,12 @@ before. The next change makes an entry void, and a test then asks to renew it, a
 # networks, which no record has; several processes, of which no record is, resume with the same running statistics and
 # tell together of overflows and of what was not exact; a cap on a GPU's memory, which ended in an error before, holds,
 # and steps under it become no CUDA graph; i-RevNet's logits may have a scale. Shown on a CPU, by making records again
-# and comparing all but times and the new settings' names:
+# and comparing all but times and the new setting's name:
 #   quick  all 74 records and 14 CSV files: losses, accuracies, bytes, signal-to-noise ratios, angles
 #   floor  bytes of all networks, by category
-# All but the last two were also run on a GPU (results/reference/h200), without earlier results to compare with. The
-# kernels, compiled for one, have the same instructions on numbers as before; addresses are computed in another order.
+# What one process does was run on a GPU as well (results/reference/h200), but for the last two and without earlier
+# results to compare with. The kernels, compiled for one, have the same instructions on numbers as before; addresses are
+# computed in another order.
 SAME_AS = {
     "783c21f4f45b": "2bfc2ed41860",  # trainings
     "5421de1ddfec": "7f05ae0e8aac",  # memory and steps

@@ -10,6 +10,8 @@ from bench.records import recorded_digest
 from bench.same_results import SAME_AS, SAME_KEYS
 from tests.smoke import ROOT
 
+CHANGED = "the code has changed since: prove that results stay the same, or take the entry out"
+
 
 def own_digest(monkeypatch: pytest.MonkeyPatch, kind: str) -> str:
     """The digest of the code as it is, by its own name."""
@@ -20,7 +22,7 @@ def own_digest(monkeypatch: pytest.MonkeyPatch, kind: str) -> str:
 
 def test_every_entry_is_of_the_present_code(monkeypatch: pytest.MonkeyPatch) -> None:
     own = {own_digest(monkeypatch, kind) for kind in provenance.CODE}
-    assert set(SAME_AS) <= own, "the code has changed since: prove that results stay the same, or take the entry out"
+    assert set(SAME_AS) <= own, CHANGED
     assert not own & set(SAME_AS.values())
 
 
@@ -48,4 +50,4 @@ def test_every_such_key_is_of_a_reference_record_whose_run_is_planned() -> None:
     records = {run: json.loads(place.read_text()) for run, place in places.items() if place.exists()}
     assert set(SAME_KEYS) <= {record["digest"]["key"] for record in records.values()}
     for run, record in records.items():
-        assert recorded_digest(record, "key") == run_key(config, run), run.name
+        assert recorded_digest(record, "key") == run_key(config, run), f"{run.name}: {CHANGED}"
