@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 
-from bench.arguments import check, check_names
+from bench.arguments import check, check_names, check_words
 from bench.errors import told
 from bench.quick_torch import import_torch
 
@@ -42,8 +42,10 @@ WITHOUT_OPTIMIZER = ("list", "logits", "plan", "tables", "claims", "figures", "t
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one step; returns the exit code (2 for bad input, which is told in one sentence)."""
-    parsed = parse(sys.argv[1:] if arguments is None else arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    parsed = parse(words)
     try:
+        check_words(words, parsed)
         check(parsed)
         if parsed.step not in WITHOUT_TORCH:
             import_torch(optimizers=parsed.step not in WITHOUT_OPTIMIZER)

@@ -6,7 +6,9 @@ Measuring takes minutes: what cannot be read, written or found is told at once, 
 import argparse
 import math
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from bench.errors import InputError
@@ -14,6 +16,23 @@ from bench.errors import InputError
 # Steps whose --output is one file; that of the others is a folder.
 ONE_FILE = ("memory", "steps", "timeline", "peers", "kernels", "paper-shapes", "numerics", "report")
 LEAST = {"seed": 0, "seeds": 0, "threads": 0}  # of whole numbers; of all others 1
+
+
+def check_words(words: Sequence[str], arguments: argparse.Namespace) -> None:
+    """Refuse what `arguments` do not show any more: values that are empty, and a file named as a folder is.
+
+    Nothing at all would be the working folder, as where a variable of the shell is not set.
+    """
+    for before, word in pairwise(words):
+        option, equals, value = word.partition("=")
+        if not word or (option.startswith("--") and equals and not value):
+            raise InputError(f"{option or before} is given nothing; give it a value, or leave it out.")
+    output = vars(arguments).get("output")
+    if output is None or arguments.step not in ONE_FILE:
+        return
+    for word in words:
+        if word.endswith(os.sep) and Path(word.rpartition("=")[2]) == output:
+            raise InputError(f"--output {word.rpartition('=')[2]} is a folder; give the file that is to be written.")
 
 
 def check(arguments: argparse.Namespace) -> None:
@@ -64,8 +83,11 @@ def check_output(output: Path, one_file: bool) -> None:
     place = next(each for each in (place, *place.parents) if each.exists())
     if not place.is_dir():
         raise InputError(f"--output {output} cannot be made, since {place} is a file; give another place.")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise InputError(f"--output {output} cannot be made, since {place} may not be written to; give another place.")
+    try:
+        tempfile.TemporaryFile(dir=place).close()  # permissions do not say all: in /proc nobody makes a file
+    except OSError as error:
+        fault = "may not be written to" if isinstance(error, PermissionError) else f"takes no files ({error.strerror})"
+        raise InputError(f"--output {output} cannot be made, since {place} {fault}; give another place.") from error
 
 
 def _numbers(arguments: argparse.Namespace) -> Iterator[tuple[str, float]]:

@@ -39,6 +39,10 @@ def load(path: Path | str) -> Configuration:
     configuration = read(Path(path))
     load_plugins(configuration["plugins"], Path(path))
     check_names(path, configuration, {name: e.reconstructions for name, e in ARCHITECTURES.items()}, tuple(DATASETS))
+    if configuration["numerics"]:
+        from bench.numerics.variants import check_variants  # here, since it imports this
+
+        check_variants(path, configuration["numerics"])
     return configuration
 
 

@@ -38,14 +38,18 @@ def run(arguments: argparse.Namespace) -> int:
     import pandas as pd
 
     from bench import configuration, data
-    from bench.training.search import changed, combinations
-    from bench.training.search_command import parsed
+    from bench.training.search import changed, combinations, values_tried
     from bench.training.settings import set_threads
 
     if arguments.tried and not arguments.architecture:
         raise InputError("--try is for one architecture; name it by --architecture.")
-    tried = combinations(dict(map(parsed, arguments.tried)))
+    tried = combinations(values_tried(arguments.tried))
     config = configuration.load(arguments.config)
+    asked = [
+        (name, settings, changed(config, name, settings, None))
+        for name in ([arguments.architecture] if arguments.architecture else config["architectures"])
+        for settings in tried
+    ]
     set_threads(config["threads"])
     images = data.load(config["data"], config["in_channels"], config["classes"])
     if arguments.images > len(images.train):
@@ -53,9 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"--images is {arguments.images} but there are {len(images.train)} training images; give fewer."
         )
     rows = [
-        {"architecture": name, **settings, **first_step(changed(config, name, settings, 0), name, images, arguments)}
-        for name in ([arguments.architecture] if arguments.architecture else config["architectures"])
-        for settings in tried
+        {"architecture": name, **settings, **first_step(own, name, images, arguments)} for name, settings, own in asked
     ]
     print(pd.DataFrame(rows).to_string(index=False, float_format="{:.3g}".format))
     return 0

@@ -15,6 +15,7 @@ from bench.plain_data import unfit
 from bench.same_results import SAME_KEYS
 
 CHECKSUM = "checksum"
+NO_RECORD = "give one, or, where a step has written it, run that again"
 
 
 def write_text(path: Path, text: str) -> None:
@@ -60,9 +61,9 @@ def read_record(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"The record {path} cannot be read ({error.strerror}); run it again.") from error
     except (ValueError, RecursionError) as error:
-        raise InputError(f"The record {path} is not valid JSON ({error}); delete it and run it again.") from error
+        raise InputError(f"{path} is not valid JSON ({error}), and thus no record; {NO_RECORD}.") from error
     if not isinstance(record, dict) or "kind" not in record:
-        raise InputError(f"The record {path} has no field 'kind'; delete it and run it again.")
+        raise InputError(f"{path} has no field 'kind', and is thus no record; {NO_RECORD}.")
     if edited:
         raise InputError(f"The record {path} was edited after it was written; delete it and run it again.")
     if wrong := unfit(record):

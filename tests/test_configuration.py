@@ -203,3 +203,22 @@ def test_images_that_a_network_cannot_halve_are_refused(tmp_path: Path, part: st
     content = read(QUICK)
     (content if part == "data" else content["numerics"])["data"]["image_size"] = size
     assert told in refusal(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"gains": 1.0}, "layerwise takes no option 'gains'"),
+        ({"gain": "high"}, "layerwise: the option gain must be a number, not 'high'"),
+        ({"negative_slope": 0}, "layerwise: the option negative_slope must be above 0, not 0"),
+        ({"head_pooling": "median"}, "layerwise cannot be built with head_pooling 'median'"),
+        ({"depths": [1, 1, 1]}, "layerwise: depths is no option"),
+        ({"norm_inverse": "statistics"}, "norm_inverse is what the modes of the sweeps differ in"),
+    ],
+)
+def test_options_of_a_repair_are_looked_at_before_anything_is_trained(tmp_path: Path, options: dict, told: str) -> None:
+    content = read(QUICK)
+    content["numerics"]["repairs"]["variants"]["mine"] = {"options": options}
+    with pytest.raises(InputError) as caught:
+        load(written(tmp_path, content))
+    assert f"changed.yaml: numerics.repairs.variants.mine.options: {told}" in str(caught.value)

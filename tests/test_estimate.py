@@ -1,6 +1,7 @@
 """The estimate: operations are counted on the very networks, and earlier records replace the assumed rate."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 from bench import estimate
 from bench.configuration import FOLDER, load
+from bench.errors import InputError
 from bench.estimate import CPU_THREAD_RATE, START_S, Estimator
 from bench.jobs import Job, planned_jobs
 from bench.provenance import hardware
@@ -97,6 +99,20 @@ def test_other_records_are_no_ground(configuration: dict[str, Any], tmp_path: Pa
     run = job(configuration, tmp_path, "hybrid-noisy-machine-seed1")
     write_record(run.record, {**record(configuration, 60.0), **spoil})
     assert "factor of three" in Estimator(configuration, tmp_path).basis
+
+
+@pytest.mark.parametrize("budget", [10**6, 10**10, 10**15])
+def test_a_budget_that_memory_does_not_hold_is_refused_before_anything_is_built(
+    configuration: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, budget: int
+) -> None:
+    def built(*arguments: Any, **options: Any) -> None:
+        raise AssertionError("a network is built")
+
+    config = {**configuration, "budget": budget}
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=10**7))
+    monkeypatch.setattr("bench.training.network.solve", built)
+    with pytest.raises(InputError, match=rf"A budget of {budget:,} parameters takes .* GB .* lower the budget"):
+        Estimator(config, tmp_path).seconds(job(config, tmp_path, "hybrid-noisy-machine-seed1"))
 
 
 def test_the_hardware_is_asked_for_once(

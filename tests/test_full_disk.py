@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from bench.__main__ import main
+from bench.errors import told
 from bench.records import read_record, write_record
 from bench.training.checkpoint import Checkpoint
 from tests.refusals import full_disk, limit_files
@@ -37,8 +38,9 @@ def test_the_old_checkpoints_stay_and_no_half_one(tmp_path: Path) -> None:
     for epoch in (1, 2):
         checkpoint.save({"epoch": epoch})
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    with full_disk(LIMIT), pytest.raises((OSError, RuntimeError)):  # torch makes an error of its own of the disk's
+    with full_disk(LIMIT), pytest.raises((OSError, RuntimeError)) as caught:  # torch makes an error of its own of it
         checkpoint.save({"epoch": 3, "weights": torch.zeros(LIMIT)})
+    assert str(told(caught.value)).startswith("a file cannot be used (File too large); free some space")
     assert checkpoint.load() == ({"epoch": 2}, [])
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before and len(before) == 2
 

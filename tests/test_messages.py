@@ -102,6 +102,13 @@ WRONG = [
     ("show", "absent", "absent cannot be read"),
     ("show", "empty", "empty/record.json cannot be read"),
     ("show", "'a file'", "a file is not valid JSON"),
+    ("show", "tiny.yaml", "and thus no record; give one"),
+    ("train", "--output /proc/new", "--output /proc/new cannot be made, since /proc "),
+    *((step, "--output ''", "--output is given nothing") for step in WRITING),
+    ("train", "--output=", "--output is given nothing"),
+    ("train", "--device ''", "--device is given nothing"),
+    *((step, "--output new/", "--output new/ is a folder; give the file") for step in ONE_FILE),
+    ("memory", "--output=new/", "--output new/ is a folder; give the file"),
 ]
 
 

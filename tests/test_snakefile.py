@@ -60,12 +60,16 @@ class Tree:
 
     def start(self, *options: str) -> str:
         """What Snakemake prints; the test fails when it does."""
+        done = self.ended(*options)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def ended(self, *options: str) -> subprocess.CompletedProcess[str]:
+        """Snakemake, which has ended."""
         command = [sys.executable, "-m", "snakemake", "--cores", "1", *options]
         command += ["--config", f"scale={self.config.relative_to(self.folder)}"]
         environment = {name: value for name, value in os.environ.items() if name != "SCALE"}
-        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout + done.stderr
+        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
 
     def planned(self, *targets: str) -> set[str]:
         """The rules that a start would run."""
@@ -91,6 +95,15 @@ def test_tables_are_made_again_where_the_configuration_or_what_was_made_by_hand_
     assert not tree.planned(*TABLES)
     (tree.results / "kept").rename(tree.results / "paper_shapes.json")
     assert tree.planned(*TABLES) == {"claims"}
+
+
+def test_tables_that_fail_are_no_success(tree: Tree) -> None:
+    (tree.folder / "paper_tables").mkdir()
+    (tree.folder / "paper_tables" / "tiny").touch()
+    done = tree.ended("tables")
+    printed = done.stdout + done.stderr
+    assert "error: --output paper_tables/tiny is a file" in printed
+    assert done.returncode and "done:" not in printed
 
 
 def test_a_timeline_that_is_broken_or_stale_is_made_again(tree: Tree) -> None:

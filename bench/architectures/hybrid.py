@@ -5,7 +5,7 @@ from torch import nn
 from bench.architectures.layerwise import unit
 from bench.architectures.registry import register
 from bench.architectures.search import VolumePreserving
-from bench.architectures.trunk import entry, volume_preserving
+from bench.architectures.trunk import entry, positive, volume_preserving
 from bench.reversible import (
     InvertibleChain,
     ReversibleBlock,
@@ -42,6 +42,7 @@ def hybrid(
     restores the inputs of F and G bit for bit (None: chosen at the first batch); the other options as in the layer-wise
     network.
     """
+    positive("hybrid", units=units, negative_slope=negative_slope, gain=gain, logit_scale=logit_scale)
 
     def chain(width: int) -> InvertibleChain:
         told = (width, negative_slope, gamma_eps, gain, norm_inverse)

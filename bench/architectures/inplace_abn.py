@@ -5,6 +5,7 @@ from torch import nn
 from bench.architectures.registry import register
 from bench.architectures.resnet import ResNet18
 from bench.architectures.search import StageWidths
+from bench.architectures.trunk import positive
 from bench.reversible import InvertibleBatchNorm2d, InvertibleLeakyReLU, ReversibleSequential
 
 
@@ -30,6 +31,7 @@ def inplace_abn(
     One of the four maps that a residual block stores is spared, and the stem's. The second batch norm of a block keeps
     its input: the addition that follows is no activation, and its output is not the batch norm's.
     """
+    positive("inplace-abn", negative_slope=negative_slope)
     model = ResNet18(initial_channels, depths, classes, in_channels, widths)
 
     def activated(norm: nn.BatchNorm2d) -> nn.Module:

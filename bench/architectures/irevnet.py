@@ -8,7 +8,7 @@ from torch import nn
 from bench.architectures.registry import register
 from bench.architectures.revnet import residual_block
 from bench.architectures.search import NearestWidth
-from bench.architectures.trunk import head, pooling_layer, stage_channels, stem
+from bench.architectures.trunk import head, pooling_layer, positive, stage_channels, stem
 from bench.reversible import InvertibleBatchNorm2d, ReversibleSequential
 
 
@@ -34,6 +34,7 @@ def irevnet(
     network add up to is otherwise too much for a high learning rate (docs/time.md). `grid_bits` is the k of exact
     reconstruction (None: chosen at the first batch).
     """
+    positive("irevnet", logit_scale=logit_scale)
     kinds = ("channel",) * (len(depths) - 1)
     channels = stage_channels(initial_channels, kinds)
     layers: list[nn.Module] = [stem(in_channels, initial_channels), InvertibleBatchNorm2d(initial_channels)]

@@ -4,7 +4,7 @@ from torch import nn
 
 from bench.architectures.registry import register
 from bench.architectures.search import VolumePreserving
-from bench.architectures.trunk import entry, norm_layer, volume_preserving
+from bench.architectures.trunk import entry, norm_layer, positive, volume_preserving
 from bench.reversible import (
     InvertibleConv2d,
     InvertibleLayer,
@@ -40,6 +40,7 @@ def layerwise(
     `norm_inverse`: batch norm restores its input from the stored "statistics", or, as in the authors' code, from its
     "renormalised" output.
     """
+    positive("layerwise", negative_slope=negative_slope, gain=gain, logit_scale=logit_scale)
     layers = volume_preserving(
         "layerwise",
         entry(in_channels, initial_channels, negative_slope, gamma_eps, norm_inverse),

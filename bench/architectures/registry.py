@@ -1,10 +1,12 @@
 """The registry of networks: what each is called, which reconstructions it has, and how it is built."""
 
 import inspect
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from types import NoneType, UnionType
+from typing import Any, TypeVar, get_args, get_origin
 
 from torch import nn
 
@@ -23,6 +25,16 @@ KINDS = {
     "baseline": "what a user would do instead, on the same ResNet-18",
 }
 NUMBERS = ("initial_channels", "classes", "in_channels")  # arguments that are whole numbers of at least 1
+SHAPE = (*NUMBERS, "depths")  # what every builder takes; what it takes besides are its options
+# Types of options whose values are checked, in words.
+KINDS_OF_OPTIONS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    tuple: "a list",
+    NoneType: "null",
+}
 
 
 @dataclass(frozen=True)
@@ -41,6 +53,20 @@ class Architecture:
         """The builder's arguments with their default values, `reconstruction` left out."""
         parameters = inspect.signature(self.builder).parameters.values()
         return {parameter.name: parameter.default for parameter in parameters if parameter.name != "reconstruction"}
+
+    def kinds(self, option: str) -> tuple[type, ...]:
+        """Types of `KINDS_OF_OPTIONS` that the option may have, by its annotation, else by its default; () if unknown.
+
+        Of a default that is a whole number alone nobody can tell whether 0.5 would do as well.
+        """
+        parameter = inspect.signature(self.builder).parameters[option]
+        annotation, default = parameter.annotation, parameter.default
+        if annotation is parameter.empty or isinstance(annotation, str):
+            kinds = () if default is None else (int, float) if type(default) is int else (type(default),)
+        else:
+            parts = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+            kinds = tuple(get_origin(part) or part for part in parts)
+        return kinds if all(kind in KINDS_OF_OPTIONS for kind in kinds) else ()
 
     @property
     def depths(self) -> tuple[int, ...]:
@@ -78,7 +104,7 @@ def register(
 
     def enter(builder: Builder) -> Builder:
         parameters = inspect.signature(builder).parameters
-        required = {*NUMBERS, "depths"} | ({"reconstruction"} if len(reconstructions) > 1 else set())
+        required = set(SHAPE) | ({"reconstruction"} if len(reconstructions) > 1 else set())
         # Mistakes of the one who writes an architecture, not of the one who runs it: hence no InputError.
         if not re.fullmatch(r"[a-z0-9-]+", name) or name in ARCHITECTURES:
             raise ValueError(f"An architecture's name is new and of lower-case letters, digits and '-', not {name!r}.")
@@ -120,7 +146,14 @@ def build(name: str, reconstruction: str = "ideal", **arguments: Any) -> nn.Modu
     check(architecture, arguments)
     if "reconstruction" in inspect.signature(architecture.builder).parameters:
         arguments["reconstruction"] = reconstruction
-    return architecture.builder(**arguments)
+    try:
+        return architecture.builder(**arguments)
+    except (TypeError, ValueError) as error:
+        given = ", ".join(f"{key} {arguments[key]!r}" for key in _options(arguments))
+        if not given:
+            raise  # no value of a user's is to blame
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise InputError(f"{name} cannot be built with {given} ({reason}); give another value.") from error
 
 
 def check(architecture: Architecture, arguments: dict[str, Any]) -> None:
@@ -139,6 +172,37 @@ def check(architecture: Architecture, arguments: dict[str, Any]) -> None:
     channels, multiple = arguments.get("initial_channels", defaults["initial_channels"]), architecture.search.multiple
     if channels % multiple:
         raise InputError(f"{name}: initial_channels must be a multiple of {multiple}, not {channels}.")
+    for key in _options(arguments):
+        kinds, value = architecture.kinds(key), arguments[key]
+        if kinds and value != defaults[key] and not any(_is_of(value, kind) for kind in kinds):
+            wanted = " or ".join(KINDS_OF_OPTIONS[kind] for kind in kinds)
+            raise InputError(f"{name}: the option {key} must be {wanted}, not {value!r}.")
+
+
+def check_options(name: str, options: Iterable[str]) -> None:
+    """Refuse what is no option of the network `name`; which values an option may have, `build` says."""
+    defaults = find(name).defaults
+    for option in options:
+        if option in SHAPE:
+            raise InputError(
+                f"{name}: {option} is no option; it has a key of its own in the configuration, say it there."
+            )
+        if option not in defaults:
+            choices = ", ".join(key for key in defaults if key not in SHAPE)
+            raise InputError(f"{name} takes no option {option!r}; choose from: {choices}.")
+
+
+def _options(arguments: dict[str, Any]) -> list[str]:
+    return [key for key in arguments if key not in (*SHAPE, "reconstruction")]
+
+
+def _is_of(value: Any, kind: type) -> bool:
+    """Whether `value`, of YAML or of Python, may stand for an option of type `kind`."""
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, tuple | list if kind is tuple else kind)
 
 
 def _is_whole(value: Any, at_least: int) -> bool:

@@ -11,7 +11,7 @@ from torch import nn
 
 from bench.architectures.registry import register
 from bench.architectures.search import VolumePreserving
-from bench.architectures.trunk import entry, volume_preserving
+from bench.architectures.trunk import entry, positive, volume_preserving
 from bench.errors import InputError
 from bench.reversible import (
     Int16Stem,
@@ -55,6 +55,7 @@ def streamed(
             f"streamed: state is one of {', '.join(STATES)}, and int16 goes with exact reconstruction (or ideal, which"
             f" stores float32) and one unit; got state {state!r}, reconstruction {reconstruction!r} and {units} units."
         )
+    positive("streamed", units=units, negative_slope=negative_slope, logit_scale=logit_scale)
     first = entry(in_channels, initial_channels, negative_slope, gamma_eps)
     layers = volume_preserving(
         "streamed",

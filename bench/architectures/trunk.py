@@ -21,6 +21,13 @@ POOLINGS = {"channel": ChannelPooling, "batch": BatchPooling}
 NORM_INVERSES = {"statistics": InvertibleBatchNorm2d, "renormalised": RenormalisedBatchNorm2d}
 
 
+def positive(name: str, **options: float) -> None:
+    """Refuse options of the network `name` that are not above 0."""
+    for option, value in options.items():
+        if not value > 0:
+            raise InputError(f"{name}: the option {option} must be above 0, not {value!r}.")
+
+
 def entry(
     in_channels: int, channels: int, negative_slope: float, gamma_eps: float, norm_inverse: str = "statistics"
 ) -> list[nn.Module]:

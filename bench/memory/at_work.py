@@ -31,6 +31,7 @@ class AtWork:
     def entered(self) -> Iterator[None]:
         """Watch the network while inside."""
         handles = []
+        _number_apart()
         for module in self.network.modules():
             handles.append(module.register_forward_pre_hook(self._begins))
             # Also when the module is left by an exception: checkpointing ends a recomputation so.
@@ -76,6 +77,16 @@ class AtWork:
         """Who made the autograd node that runs; "" where none runs, None where its maker is not known."""
         node = torch._C._current_autograd_node()
         return "" if node is None else self._owners.get(node._sequence_nr())
+
+
+APART = 100_000  # more nodes than the backward passes of a process make
+
+
+def _number_apart() -> None:
+    """Let this thread count from `APART`: a GPU's backward pass has a thread of its own, which counts from 0."""
+    x = torch.ones((), requires_grad=True)
+    while _next_node() < APART:
+        x.view(())
 
 
 def _next_node() -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.errors import told
+from bench.training.leased import on_leased_gpu
 
 
 class Measurement(NamedTuple):
@@ -34,6 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", help="a device of the configuration (default: its first), or cpu, cuda or auto")
 
 
+@on_leased_gpu  # one for all records, since CUDA reads once a process which GPUs there are
 def run(arguments: argparse.Namespace) -> int:
     """Write the memory record of each reconstruction and the record of step times, as `memory` and `steps` do."""
     # Here, so that `--help` need not wait for torch.

@@ -30,6 +30,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure each network and write the record of all."""
+    from bench.training.lease import gpu_lease
+
+    with gpu_lease(arguments.device):
+        return measured(arguments)
+
+
+def measured(arguments: argparse.Namespace) -> int:
+    """`run`, while nobody else computes on the GPU."""
     # Here, so that `--help` need not wait for torch.
     import torch
 

@@ -45,7 +45,10 @@ def extrapolated(peaks: Sequence[Peak], batch_size: int) -> int:
 
 def free_bytes(device: torch.device) -> int:
     """Memory of the device that is free now."""
-    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
+    if device.type != "cuda":
+        return psutil.virtual_memory().available
+    cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # free to whom torch gives it
+    return torch.cuda.mem_get_info(device)[0] + cached
 
 
 def ended(measure: Callable[[], dict[str, Any]], nothing: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     set_precision(config["training"]["precision"])
     timelines = []
     for name, reconstruction in timeline_targets(config):
-        set_determinism(device, seed=0, capped=False)
+        set_determinism(device, seed=0, capped=False, exact=reconstruction == "exact")
         timelines.append(network_timeline(config, name, reconstruction, device))
         gc.collect()  # what one step leaves behind is no part of the next
     set_determinism(device, seed=0, capped=False)

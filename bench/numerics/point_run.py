@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import gc
 import time
 from typing import Any
 
@@ -32,6 +33,7 @@ def run_point(configuration: Configuration, point: Point, images: Images, device
 
     A network whose loss or logits stop being finite is `diverged`, with no accuracy.
     """
+    gc.collect()  # the point before is held in a circle, a trainer and its recorded step, and with it GPU memory
     numerics, started = configuration["numerics"], time.perf_counter()
     recipe = recipe_from(numerics["training"] | ({"norm_scale": "frozen"} if point.variant.frozen_gamma else {}))
     set_determinism(device, point.seed, capped=False)

@@ -54,6 +54,8 @@ def add_multiples(
     steps = _nearest(y * (1 / STEP))
     place = _places(out, out_strides, image, pixel, channel)
     if out.dtype.element_ty == tl.int16:
+        FAR: tl.constexpr = 2147352576.0  # 2^31 - 2^17 steps, `int16.FAR`: of NaN, and of what int32 cannot hold
+        steps = tl.where(tl.abs(steps) < FAR, steps, FAR)
         total = tl.load(place, there, 0).to(tl.int32) + (TIMES * steps).to(tl.int32)
         tl.store(place, total.to(tl.int16), there)
     else:

@@ -1,12 +1,11 @@
 """The reversible block (RevNet; section 3.4): y1 = x1 + F(x2), y2 = x2 + G(y1) on the channel halves."""
 
-import functools
 from typing import Any
 
 from torch import nn
 
 from bench.reversible.addition import FLOATING, Addition
-from bench.reversible.branch import Branch, branch
+from bench.reversible.branch import Branch, branch, made_of
 from bench.reversible.layer import Gradients, InvertibleLayer, Memo, State, Wanted, accumulate
 
 
@@ -22,6 +21,7 @@ class ReversibleBlock(InvertibleLayer):
     """
 
     exact = True
+    calls = True  # F and G, which are modules or look to themselves
 
     def __init__(self, f: nn.Module, g: nn.Module, slice_bytes: int | None = None) -> None:
         super().__init__()
@@ -30,16 +30,15 @@ class ReversibleBlock(InvertibleLayer):
                 raise TypeError(f"F and G of a reversible block must be modules, not a {type(module).__name__}.")
         self.f, self.g, self.slice_bytes = f, g, slice_bytes
         self.addition: Addition = FLOATING
+        self._made: Any = None
         self.parts = 2 * max(getattr(module, "parts", 1) for module in (f, g))
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        if name in ("f", "g", "slice_bytes"):
-            self.__dict__.pop("_branches", None)  # which are of the old ones
-
-    @functools.cached_property
+    @property
     def _branches(self) -> tuple[Branch, Branch]:
-        return branch(self.f, self.slice_bytes), branch(self.g, self.slice_bytes)
+        parts = [self.slice_bytes, made_of(self.f), made_of(self.g)]
+        if self._made is None or self._made[0] != parts:
+            self._made = parts, (branch(self.f, self.slice_bytes), branch(self.g, self.slice_bytes))
+        return self._made[1]
 
     def differentiable(self, state: State) -> State:
         f, g = self._branches

@@ -15,17 +15,19 @@ import torch
 from torch import Tensor, nn
 
 from bench.reversible.addition import Terms
-from bench.reversible.chain import InvertibleChain, flat
+from bench.reversible.chain import InvertibleChain, flat, own_modules
 from bench.reversible.contract import (
     Call,
     call_of,
     in_modes,
     left_as_it_is,
+    left_as_they_are,
+    parameters_left,
     require_own_leaves,
     require_unchanged,
 )
 from bench.reversible.layer import Gradients, InvertibleLayer, Memo, State, Subtract, Wanted, join, parted
-from bench.reversible.random_state import capturing, random_state, replaying
+from bench.reversible.random_state import capturing, random_state, replaying, same
 from bench.reversible.recorded import pull_back, record, run_again
 from bench.reversible.sliced_branch import SlicedBranch, sliceable
 from bench.reversible.slices import add_to
@@ -70,7 +72,7 @@ class OrdinaryBranch:
     buffers, recomputations = None, 1.0
 
     def __init__(self, module: nn.Module) -> None:
-        self.module, self.drew, self.checked = module, False, False
+        self.module, self.drew = module, False
 
     def differentiable(self, x: State) -> State:
         return parted(self._called(join(x)), x)
@@ -88,11 +90,11 @@ class OrdinaryBranch:
                 "F or G of a reversible block draws random numbers, which a CUDA graph cannot draw again."
             )
         before, call = None if recorded else random_state(device), self.latest()
-        with torch.no_grad():
+        with torch.no_grad(), parameters_left(call):
             y = self._called(join(x))
         require_unchanged(call)
         if before is not None:
-            self.drew = not torch.equal(before, random_state(device))
+            self.drew = not same(before, random_state(device))
         return parted(y, x), call._replace(random=before if self.drew else None)
 
     def retrace(
@@ -100,9 +102,7 @@ class OrdinaryBranch:
     ) -> Gradients:
         with self._as_in(memo, x[0].device):
             output, recording = record(self.module, join(x), wanted, memo.buffers)
-        if not self.checked:  # once, as it is the same code every time
-            require_own_leaves(recording)
-            self.checked = True
+        require_own_leaves(recording)
         subtract(y, parted(output, x))
         del output  # it need not live through the backward pass
         found, gradients = pull_back(recording, join(grad_y))
@@ -144,7 +144,8 @@ class ChainBranch:
         self.chain = chain
 
     def differentiable(self, x: State) -> State:
-        return self.chain.differentiable(x)
+        with left_as_they_are(x):
+            return self.chain.differentiable(x)
 
     def trace(self, x: State) -> tuple[State, Memo]:
         y = _copy(x)
@@ -176,7 +177,15 @@ def branch(module: nn.Module, slice_bytes: int | None = None) -> Branch:
     if not isinstance(module, InvertibleLayer):
         return OrdinaryBranch(module)
     layers = flat(module)
+    InvertibleChain(*layers)  # which refuses what it cannot train
     return SlicedBranch(layers, slice_bytes) if sliceable(layers) else ChainBranch(InvertibleChain(*layers))
+
+
+def made_of(module: nn.Module) -> list[tuple[nn.Module, type, tuple[str, ...]]]:
+    """The modules that a branch of `module` computes with, and their parameters: others need another branch."""
+    layers = flat(module) if isinstance(module, InvertibleLayer) else []
+    modules = [module, *(each for layer in layers for each in own_modules(layer))]
+    return [(each, type(each), tuple(each._parameters)) for each in modules]
 
 
 def _copy(state: State) -> State:

@@ -1,8 +1,9 @@
 """A chain of invertible layers, itself an invertible layer: F and G of a hybrid block, or a run of a network."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from bench.reversible.activated import ActivatedNorm, steps
@@ -22,10 +23,10 @@ class InvertibleChain(InvertibleLayer):
         for layer in layers:
             if not isinstance(layer, InvertibleLayer):
                 raise TypeError(f"A chain of invertible layers got a {type(layer).__name__}, which is not invertible.")
-            if "parametrizations" in layer._modules:
+            if any(_computes_a_parameter(each) for each in own_modules(layer)):
                 raise TypeError(
-                    f"{type(layer).__name__} computes a parameter from others (torch.nn.utils.parametrize), which would"
-                    " get no gradient; an ordinary module may, as F or G of a ReversibleBlock."
+                    f"{type(layer).__name__} computes a parameter from others (torch.nn.utils.parametrize or prune),"
+                    " which would get no gradient; an ordinary module may, as F or G of a ReversibleBlock."
                 )
         self.layers = cast(Sequence[InvertibleLayer], nn.ModuleList(layers))  # which does not tell what it holds
         self.parts = max((layer.parts for layer in layers), default=1)
@@ -41,12 +42,13 @@ class InvertibleChain(InvertibleLayer):
         return 1 if self.has_stem else self.parts
 
     def begin(self, x: Tensor) -> tuple[Tensor, ...]:
-        """What the first layer is given of `x`: new parts, or `x` itself."""
+        """What the first layer is given of `x`: new parts, or of a stem `x` itself, without gaps in memory."""
         if not self.has_stem:
             return Cut.apply(self.parts, x)
         if x.requires_grad:
             raise ValueError("A 16-bit stem gives no gradient of its input; detach the images.")
-        return (x,)
+        dense = any(x.is_contiguous(memory_format=layout) for layout in (torch.contiguous_format, torch.channels_last))
+        return (x if dense else x.contiguous(),)  # an image of one channel may have been expanded to three
 
     def differentiable(self, state: State) -> State:
         state = list(state)
@@ -87,3 +89,17 @@ class InvertibleChain(InvertibleLayer):
 def flat(layer: InvertibleLayer) -> list[InvertibleLayer]:
     """The layers of a chain, and of chains in it, in order; any other layer alone."""
     return [each for inner in layer.layers for each in flat(inner)] if isinstance(layer, InvertibleChain) else [layer]
+
+
+def own_modules(module: nn.Module) -> Iterator[nn.Module]:
+    """The modules whose parameters a layer computes with itself: not those that a block calls."""
+    yield module
+    if not (isinstance(module, InvertibleLayer) and module.calls):
+        for child in module.children():
+            yield from own_modules(child)
+
+
+def _computes_a_parameter(module: nn.Module) -> bool:
+    """Whether a parameter of its own is made from others, by a parametrisation or by pruning."""
+    pruned = any(name.endswith("_orig") and name[:-5] not in module._parameters for name in module._parameters)
+    return "parametrizations" in module._modules or pruned

@@ -12,16 +12,20 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 
+from bench.reversible.batch_norm import InvertibleBatchNorm2d
+from bench.reversible.random_state import Generators
 from bench.reversible.recorded import Recording
 
 Modes = list[tuple[nn.Module, bool]]
+# What is known to write its running statistics in training, and not to read them.
+ONLY_WRITING = (nn.modules.batchnorm._NormBase, InvertibleBatchNorm2d)
 NORMALISING = "running_mean"  # a buffer that only modules with running statistics have
 
 
 class Call(NamedTuple):
     """What is kept of a call of F, to make it again."""
 
-    random: Tensor | None  # the state of the generator before it, if it drew from it
+    random: Generators | None  # the states of the generators before it, if it drew from one
     modes: Modes  # its modules, and whether each was training
     buffers: dict[str, Tensor]  # what it read besides parameters
     versions: list[int]  # of these, before it
@@ -34,12 +38,15 @@ def call_of(module: nn.Module) -> Call:
     if any(each._buffers and _reads_buffers(each) for each, _ in modes):
         for prefix, each in module.named_modules():
             if _reads_buffers(each):
-                buffers |= dict(each.named_buffers(prefix, recurse=False))
+                # A normalisation that torch does not know may read in training what it then writes: it has a copy.
+                written = each.training and NORMALISING in each._buffers
+                own = dict(each.named_buffers(prefix, recurse=False))
+                buffers |= {name: buffer.clone() for name, buffer in own.items()} if written else own
     return Call(None, modes, buffers, [_version(buffer) for buffer in buffers.values()])
 
 
 def _reads_buffers(module: nn.Module) -> bool:
-    return not (module.training and NORMALISING in module._buffers)
+    return not (module.training and isinstance(module, ONLY_WRITING))
 
 
 @contextlib.contextmanager
@@ -74,6 +81,28 @@ def left_as_it_is(x: Tensor) -> Iterator[None]:
         raise RuntimeError(
             "F or G of a reversible block has changed its input in place, which is half of the block's own; let it make"
             " a new tensor first (inplace=False in its first layer)."
+        )
+
+
+@contextlib.contextmanager
+def left_as_they_are(state: list[Tensor]) -> Iterator[None]:
+    """`left_as_it_is` for all parts of a state."""
+    with contextlib.ExitStack() as parts:
+        for part in state:
+            parts.enter_context(left_as_it_is(part))
+        yield
+
+
+@contextlib.contextmanager
+def parameters_left(call: Call) -> Iterator[None]:
+    """Raise `RuntimeError` where the call of F changes one of its parameters in place."""
+    parameters = [each for module, _ in call.modes for each in module._parameters.values() if each is not None]
+    before = [_version(each) for each in parameters]
+    yield
+    if before != [_version(each) for each in parameters]:
+        raise RuntimeError(
+            "F or G of a reversible block has changed a parameter of its own in place, and the backward pass would do"
+            " so once more; make it a buffer that it replaces by another, or use reconstruction='ideal'."
         )
 
 

@@ -27,13 +27,15 @@ class Grid(Addition):
     """Addition on multiples of 2^-bits; `bits` is k, chosen at the first batch where it is None.
 
     `overflows` counts values that left the range 2^(d - bits), of which the inverse loses the last bits (ordinary
-    rounding). It is a number on the CPU and a tensor elsewhere, so that nobody waits for the device.
+    rounding). It is a number on the CPU and a tensor elsewhere, so that nobody waits for the device. With `deferred` a
+    difference found on the CPU is kept for `check`, as elsewhere, and not raised at once: of several processes those
+    that went on would wait for the one that ended.
     """
 
     headroom_bits = HEADROOM_BITS
 
     def __init__(self, bits: int | None = None) -> None:
-        self.bits = bits
+        self.bits, self.deferred = bits, False
         self.overflows: int | Tensor = 0
         self._differences: dict[str, Tensor] = {}
 
@@ -96,10 +98,10 @@ class Grid(Addition):
         """Compare a layer's reconstructed input with the checksum of the true one.
 
         `overflows` is the count before it ran: if values left the range since, a difference is no surprise. Raises
-        `InexactReconstruction` with the layer's `name` on the CPU; elsewhere the difference is kept for `check`.
+        `InexactReconstruction` with the layer's `name` on the CPU; elsewhere, or `deferred`, it is kept for `check`.
         """
         found = checksum(state)
-        if found.device.type == "cpu":
+        if found.device.type == "cpu" and not self.deferred:
             if not torch.equal(found, wanted) and self.overflows == overflows and finite(state):
                 raise InexactReconstruction(_sentence(name))
             return

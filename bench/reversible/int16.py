@@ -16,6 +16,7 @@ from bench.reversible.grid import Grid
 from bench.reversible.layer import State
 
 DIGITS = 15
+FAR = 2.0**31 - 2.0**17  # steps; a multiple of 2^16, and with another int16 added still below 2^31
 HEADROOM_BITS = 3  # the range is 8 to 16 times the largest magnitude at the entry: the fewer digits, the less to spare
 
 
@@ -50,7 +51,9 @@ class Int16Grid(Grid):
             chunk.sub_(self._wide(source).to(torch.int16))
 
     def _wide(self, x: Tensor) -> Tensor:
-        return torch.mul(x.to(torch.float32), 1 / self.step).round_().to(torch.int32)
+        # What int32 cannot hold, NaN included, becomes a number far beyond the range, so that it is counted everywhere.
+        steps = torch.mul(x.to(torch.float32), 1 / self.step).round_().clamp_(-FAR, FAR)
+        return steps.nan_to_num_(nan=FAR).to(torch.int32)
 
     def _wrapped(self, wide: Tensor) -> Tensor:
         self._count(wide)

@@ -88,6 +88,7 @@ class InvertibleLayer(nn.Module):
     exact: bool = False  # whether its inverse gives back the very bits of a state on a grid
     from_output: bool = False  # whether its gradient needs its output only, not its input
     is_stem: bool = False  # whether it makes the state from a network's input, in parts of its own
+    calls: bool = False  # whether it only calls its modules, and leaves their gradients to autograd
     observer: Any = None  # who is told of this layer's work (see `observing`)
 
     def forward(self, x: Tensor) -> Tensor:

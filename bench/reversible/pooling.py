@@ -29,7 +29,7 @@ class _Rearrangement(InvertibleLayer):
 
     def trace(self, state: State) -> torch.memory_format:
         # Images of one pixel look the same in every memory format, so the format that they came in is kept.
-        memo = memory_format(state[0])
+        memo = _format(state[0])
         self.replay(state, memo)
         return memo
 
@@ -95,6 +95,12 @@ def _in_one_copy(x: Tensor) -> bool:
     return x.device.type in ONE_COPY and memory_format(x) == torch.channels_last
 
 
+def _format(x: Tensor) -> torch.memory_format:
+    """`memory_format`, of a part with one channel too, which lies in memory the same way in both: by its strides."""
+    last = x.shape[1] == 1 and x.stride(1) == 1 and x.shape[2] * x.shape[3] > 1
+    return torch.channels_last if last else memory_format(x)
+
+
 def _in_place(x: Tensor, move: Callable[[Tensor], Tensor], group: int, layout: torch.memory_format) -> Tensor:
     """`move(x)` in the memory of `x` and the format `layout`, with a temporary of one slice of the batch.
 
@@ -102,9 +108,8 @@ def _in_place(x: Tensor, move: Callable[[Tensor], Tensor], group: int, layout: t
     each slice can be written back where it was.
     """
     images, *shape = move(x[:group].to("meta")).shape
-    empty = torch.empty(images * (x.shape[0] // group), *shape, device="meta")
-    strides = empty.to(memory_format=layout).stride()
-    y = x.as_strided(empty.shape, strides)
+    whole = torch.empty((images * (x.shape[0] // group), *shape), device="meta", memory_format=layout)
+    y = x.as_strided(whole.shape, whole.stride())
     for s in batch_slices(x.unflatten(0, (-1, group))):
         cells = x[s.start * group : s.stop * group]
         moved = move(cells)

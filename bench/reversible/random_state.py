@@ -5,10 +5,18 @@ from collections.abc import Iterator
 
 import torch
 
+Generators = list[torch.Tensor]
 
-def random_state(device: torch.device) -> torch.Tensor:
-    """The state of the generator that random layers on `device` draw from."""
-    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
+
+def random_state(device: torch.device) -> Generators:
+    """The states of the generators that a module on `device` may draw from: the CPU's, and a GPU's own."""
+    own = [torch.cuda.get_rng_state(device)] if device.type == "cuda" else []
+    return [torch.get_rng_state(), *own]
+
+
+def same(one: Generators, other: Generators) -> bool:
+    """Whether nothing was drawn between the two."""
+    return all(map(torch.equal, one, other))
 
 
 def capturing(device: torch.device) -> bool:
@@ -17,8 +25,8 @@ def capturing(device: torch.device) -> bool:
 
 
 @contextlib.contextmanager
-def replaying(state: torch.Tensor | None, device: torch.device) -> Iterator[None]:
-    """Draw random numbers from `state` inside the block, and leave the generator as it was; `None` does nothing."""
+def replaying(state: Generators | None, device: torch.device) -> Iterator[None]:
+    """Draw random numbers from `state` inside the block, and leave the generators as they were; `None` does nothing."""
     if state is None:
         yield
         return
@@ -30,8 +38,7 @@ def replaying(state: torch.Tensor | None, device: torch.device) -> Iterator[None
         _set(before, device)
 
 
-def _set(state: torch.Tensor, device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(state, device)
-    else:
-        torch.set_rng_state(state)
+def _set(state: Generators, device: torch.device) -> None:
+    torch.set_rng_state(state[0])
+    for own in state[1:]:
+        torch.cuda.set_rng_state(own, device)

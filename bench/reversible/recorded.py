@@ -5,13 +5,14 @@ the gradients to the outer graph; and copies of its buffers, so that batch norm'
 in the forward pass, whatever is recomputed later.
 """
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.func import functional_call
+from torch.nn.utils import parametrize
 
 from bench.reversible.layer import Gradients, Wanted
 
@@ -29,12 +30,16 @@ def record(module: nn.Module, x: Tensor, wanted: Wanted, buffers: Mapping[str, T
 
     `wanted` tells the parameters whose gradients will be asked for.
     """
+    if parametrize._cache_enabled and any(map(parametrize.is_parametrized, module.modules())):
+        raise RuntimeError(
+            "F or G of a reversible block has computed parameters, kept by torch.nn.utils.parametrize.cached() from the"
+            " forward pass, which recorded no gradient; leave it before the backward pass."
+        )
     aliases = {p: p.detach().requires_grad_() for p in module.parameters() if wanted(p)}
-    named = module.named_parameters(remove_duplicate=False)
-    replaced = {name: aliases[p] if p in aliases else p.detach() for name, p in named}
+    replaced = {name: aliases[p] if p in aliases else p.detach() for name, p in _named(module, "_parameters")}
     leaf = x.detach().requires_grad_()
     with torch.enable_grad():
-        output = functional_call(module, replaced | _spare(module, buffers), (leaf,))
+        output = functional_call(module, replaced | _spare(module, buffers), (leaf,), tie_weights=False)
     return output.detach(), Recording(
         get_gradient_edge(output) if output.requires_grad else None,
         get_gradient_edge(leaf),
@@ -55,10 +60,19 @@ def pull_back(recording: Recording, grad_output: Tensor) -> tuple[Tensor | None,
 def run_again(module: nn.Module, x: Tensor, buffers: Mapping[str, Tensor]) -> Tensor:
     """Recompute `module(x)` with these of its `buffers`, without recording it."""
     with torch.no_grad():
-        return functional_call(module, _spare(module, buffers), (x,))
+        return functional_call(module, _spare(module, buffers), (x,), tie_weights=False)
 
 
 def _spare(module: nn.Module, buffers: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Copies of its buffers, of those given rather than of its own."""
-    own = module.named_buffers(remove_duplicate=False)
-    return {name: buffers.get(name, buffer).clone() for name, buffer in own}
+    return {name: buffers.get(name, buffer).clone() for name, buffer in _named(module, "_buffers")}
+
+
+def _named(module: nn.Module, kind: str) -> Iterator[tuple[str, Any]]:
+    """Its parameters or buffers, each place that holds one once: a module that is used twice has one place, and torch,
+    given both names of it, leaves the replacement there (it swaps twice and takes the first swap for the original).
+    """
+    for prefix, each in module.named_modules():
+        for name, tensor in getattr(each, kind).items():
+            if tensor is not None:
+                yield f"{prefix}.{name}" if prefix else name, tensor

@@ -101,7 +101,7 @@ class ReversibleSequential(nn.Sequential):
                 runs += [(chain, None, None) for chain in self._chains(layers)]
                 continue
             for module in group:
-                if isinstance(module, GlobalPooling) and runs and runs[-1][1] is None and runs[-1][2] is None:
+                if type(module) is GlobalPooling and runs and runs[-1][1] is None and runs[-1][2] is None:
                     runs[-1] = (runs[-1][0], module, None)
                 else:
                     runs.append((InvertibleChain(), None, module))

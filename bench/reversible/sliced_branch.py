@@ -26,6 +26,7 @@ from torch import Tensor
 
 from bench.reversible.activated import ActivatedNorm, activated, steps
 from bench.reversible.batch_norm import InvertibleBatchNorm2d
+from bench.reversible.contract import left_as_they_are
 from bench.reversible.layer import Gradients, InvertibleLayer, Memo, State, Subtract, Wanted, accumulate
 from bench.reversible.moments import Moments
 from bench.reversible.observer import working
@@ -44,9 +45,10 @@ class SlicedBranch:
 
     def differentiable(self, x: State) -> State:
         state = list(x)
-        for layer in self.layers:
-            with working("forward", layer, state):
-                state[:] = layer.differentiable(state)
+        with left_as_they_are(x):
+            for layer in self.layers:
+                with working("forward", layer, state):
+                    state[:] = layer.differentiable(state)
         return state
 
     def trace(self, x: State) -> tuple[State, list[Memo]]:

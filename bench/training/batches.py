@@ -39,6 +39,10 @@ class Batches:
             raise InputError(
                 f"training.translate is {recipe.translate}; it must be below the image size {min(height, width)}."
             )
+        if recipe.cutout > min(height, width):
+            raise InputError(
+                f"training.cutout is {recipe.cutout}; it must be at most the image size {min(height, width)}."
+            )
         self.recipe, self.device, self.count = recipe, device, count
         self.share, self.rank = processes.share(recipe.batch_size), processes.rank
         self.evaluated_on = images.evaluated_on

@@ -50,13 +50,14 @@ class CapturedStep:
     def _record(self, images: Tensor, labels: Tensor) -> None:
         """Record the step, which computes nothing yet."""
         self.images, self.labels = images.clone(), labels.clone()
-        graph = torch.cuda.CUDAGraph()
+        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
         gc.collect()
         try:
             with torch.cuda.graph(graph):
                 self.loss = self.step(self.images, self.labels)
         # Torch and the driver refuse in many ways, and a step that was not recorded can still be taken.
         except (RuntimeError, ValueError, NotImplementedError) as error:
+            torch.cuda.set_stream(stream)  # which torch leaves for the recording's, if that cannot be ended
             self.refusal = f"{type(error).__name__}: {error}".partition("\n")[0]
             return
         self.graph = graph

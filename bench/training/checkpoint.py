@@ -22,20 +22,25 @@ class Checkpoint:
 
     def __init__(self, folder: Path, key: str) -> None:
         self.latest, self.previous, self.key = folder / LATEST, folder / PREVIOUS, key
+        self.latest_is_damaged = False
 
     def save(self, state: dict[str, Any]) -> None:
-        """Write `state`; the checkpoint before it is kept as the previous one."""
+        """Write `state`; the checkpoint before it is kept as the previous one, unless it was found to be damaged."""
         self.latest.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=self.latest.parent, prefix=f".{LATEST}.")
         try:
             with os.fdopen(descriptor, "r+b") as file:
-                torch.save({"key": self.key, "state": state}, temporary)
+                # Not by its path: torch would write it itself, and tell of a full disk without saying so.
+                torch.save({"key": self.key, "state": state}, file)
+                file.seek(0)
                 file.write(hashlib.file_digest(file, "sha256").digest())  # reading has come to the end
                 file.flush()
                 os.fsync(file.fileno())
-            if self.latest.exists():
+            # A damaged one must not take the place of the whole one before it, which alone could be gone on from.
+            if self.latest.exists() and not self.latest_is_damaged:
                 self.latest.replace(self.previous)
             Path(temporary).replace(self.latest)
+            self.latest_is_damaged = False
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
@@ -54,6 +59,8 @@ class Checkpoint:
                 remarks.append(f"{place} is of other settings or other code; it is not used")
             except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
                 remarks.append(f"{place} is damaged ({type(error).__name__}); it is not used")
+                if place == self.latest:
+                    self.latest_is_damaged = True
         return None, remarks
 
     def remove(self) -> None:

@@ -11,12 +11,12 @@ from bench.training.processes import Processes
 
 
 def exactness(model: nn.Module) -> dict[str, Any] | None:
-    """`grid_bits` (k of the grid's step 2^-k) and `overflows` (values beyond its range); None without such a grid.
+    """`grid_bits` (k of the first grid's step 2^-k) and `overflows` (values beyond the range); None without a grid.
 
     The activations behind an overflow were restored up to rounding, as in noisy reconstruction.
     """
     for sequence in _exact(model):
-        return {"grid_bits": sequence.grid.bits, "overflows": int(sequence.grid.overflows)}
+        return {"grid_bits": sequence.grid.bits, "overflows": sum(overflows(model))}
     return None
 
 
@@ -31,8 +31,14 @@ def restore_overflows(model: nn.Module, counts: list[int]) -> None:
         sequence.grid.overflows = count
 
 
+def defer_checks(model: nn.Module) -> None:
+    """Leave what is not exact to `check_exactness`, on the CPU too."""
+    for sequence in _exact(model):
+        sequence.grid.deferred = True
+
+
 def check_exactness(model: nn.Module, processes: Processes) -> None:
-    """Raise `InexactReconstruction` if a checksum differed on a device that is not waited for in every step.
+    """Raise `InexactReconstruction` if a checksum differed, where that was not raised at once.
 
     Of several processes all raise it, since those that went on would wait for the others.
     """

@@ -30,15 +30,22 @@ class Lease:
     wait_s: float = 0.0
 
 
+_held: list[Lease] = []  # by this process: one, or none
+
+
 @contextlib.contextmanager
 def gpu_lease(kind: str, count: int = 1, folder: Path | None = None) -> Iterator[Lease]:
     """Hold `count` GPUs for a device of `kind` (auto, cuda, cpu); those that this process sees are then they alone.
 
-    To be entered before torch first speaks to CUDA, which reads what it may see once. Waits as long as it takes.
+    To be entered before torch first speaks to CUDA, which reads what it may see once. Waits as long as it takes. Inside
+    another lease of this process it is that one.
     """
     gpus = visible_gpus() if kind != "cpu" else []
     if not gpus:
         yield Lease()
+        return
+    if _held:
+        yield _held[0]
         return
     if count > len(gpus):
         raise InputError(f"{count} GPUs were asked for, but this process sees {len(gpus)}; ask for fewer.")
@@ -49,8 +56,10 @@ def gpu_lease(kind: str, count: int = 1, folder: Path | None = None) -> Iterator
         leased = gather(gpus, count, folder, held)
         show(leased)
         try:
-            yield Lease(leased, time.monotonic() - start)
+            _held.append(Lease(leased, time.monotonic() - start))
+            yield _held[0]
         finally:
+            _held.clear()
             for name, value in before.items():
                 os.environ.pop(name, None)
                 if value is not None:

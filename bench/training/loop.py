@@ -1,6 +1,5 @@
 """The training loop: epochs of steps, an evaluation after each, and a state that a checkpoint can hold."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,9 +10,9 @@ from bench.training.batches import Batches
 from bench.training.captured import CapturedStep
 from bench.training.clock import Clock
 from bench.training.evaluation import accuracy
-from bench.training.exactness import check_exactness, gather_overflows, overflows, restore_overflows
+from bench.training.exactness import check_exactness, defer_checks, gather_overflows, overflows, restore_overflows
+from bench.training.finite import check_loss, check_network
 from bench.training.lookahead import Lookahead
-from bench.training.outcome import Diverged
 from bench.training.precision import computing
 from bench.training.processes import ALONE, Processes
 from bench.training.recipe import Recipe, batch_loss, make_optimizer
@@ -46,6 +45,8 @@ class Trainer:
     ) -> None:
         self.model, self.batches, self.recipe, self.clock = model, batches, recipe, clock
         self.processes, self.wrapped = processes, processes.wrap(model)
+        if processes.several:
+            defer_checks(model)
         self.optimizer, self.schedule = optimizer or make_optimizer(model, recipe), schedule
         capture = capture and batches.device.type == "cuda" and not processes.several
         self.captured = CapturedStep(self.step) if capture else None
@@ -62,7 +63,7 @@ class Trainer:
     def train(self, on_step: Callable[..., Any] = ignore, on_epoch: Callable[..., Any] = ignore) -> None:
         """Train the epochs that are left. `on_epoch(trainer)` follows each, outside the clock's phases.
 
-        Raises `Diverged` when the loss is not finite.
+        Raises `Diverged` when the loss, a parameter or a running statistic is not finite.
         """
         self.model.train()
         while len(self.history) < self.recipe.epochs:
@@ -95,11 +96,12 @@ class Trainer:
             # A GPU is asked once an epoch, since asking makes it wait; the CPU computes step by step in any case.
             # Several processes must agree to end: they add their losses up once an epoch.
             if self.batches.device.type == "cpu" and not self.processes.several:
-                check_finite(total, epoch, step)
+                check_loss(total, epoch, step)
             on_step()
         check_exactness(self.model, self.processes)
         gather_overflows(self.model, self.processes)
-        check_finite(self.processes.sum_(total), epoch, steps - 1)
+        check_loss(self.processes.sum_(total), epoch, steps - 1)
+        check_network(self.model, self.processes, epoch)
         return total.item() / steps / self.processes.count
 
     def step(self, images: Tensor, labels: Tensor) -> Tensor:
@@ -159,9 +161,3 @@ class Trainer:
             torch.cuda.set_rng_state_all(state["cuda"])
         self.clock.load_state_dict(state["clock"])
         self.history[:] = state["history"]
-
-
-def check_finite(total: torch.Tensor, epoch: int, step: int) -> None:
-    """Raise `Diverged` when the sum of an epoch's losses is not finite."""
-    if not math.isfinite(value := total.item()):
-        raise Diverged(f"the loss is {value} at epoch {epoch}, step {step + 1}")

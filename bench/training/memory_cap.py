@@ -1,8 +1,9 @@
-"""A memory cap: what a run may use beyond what the process holds already, as on a smaller card.
+"""A memory cap: what a run may use, as on a smaller card.
 
-On CUDA the caching allocator's limit stands for the card (the CUDA context, which takes some hundred MB of a real one,
-is not in it). On the CPU the process's private writable memory may grow by the cap and no further. Memory beyond the
-cap is refused, which training meets as an exception (`outcome.is_memory_refusal`).
+On the CPU the process's private writable memory may grow by the cap and no further. On CUDA the caching allocator's
+limit stands for the card: what libraries took through it before counts (cuBLAS's work space, 67 MB on a Hopper GPU),
+and the CUDA context does not, which takes some hundred MB of a real card. Memory beyond the cap is refused, which
+training meets as an exception (`outcome.is_memory_refusal`).
 """
 
 import contextlib

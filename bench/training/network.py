@@ -2,13 +2,17 @@
 
 from typing import Any
 
+import psutil
 from torch import nn
 
 from bench.architectures import Shape, build, solve
 from bench.architectures.budget import parameters_of
+from bench.architectures.registry import check_options
 from bench.errors import InputError
 from bench.training.norms import set_norms
 from bench.training.recipe import Recipe
+
+BYTES_A_PARAMETER = 12  # a weight, its gradient and its momentum, in float32
 
 
 def network(config: dict[str, Any], architecture: str, reconstruction: str) -> tuple[nn.Module, Shape]:
@@ -18,13 +22,25 @@ def network(config: dict[str, Any], architecture: str, reconstruction: str) -> t
     """
     entry = architecture_entry(config, architecture)
     options = entry.get("options") or {}
+    check_options(architecture, options)
     told = {"classes": config["classes"], "in_channels": config["in_channels"], **options}
     if entry.get("initial_channels") is None:
+        check_budget(config["budget"])
         shape = solve(architecture, config["budget"], tuple(entry["depths"]), **told)
         return build(architecture, reconstruction, **shape.arguments(), **told), shape
     channels, depths = entry["initial_channels"], tuple(entry["depths"])
     model = build(architecture, reconstruction, initial_channels=channels, depths=depths, **told)
     return model, Shape(channels, depths, parameters_of(model))
+
+
+def check_budget(budget: int) -> None:
+    """Refuse a budget that this machine's free memory does not hold: it would be exhausted, and the process killed."""
+    needed, available = BYTES_A_PARAMETER * budget, psutil.virtual_memory().available
+    if needed > available:
+        raise InputError(
+            f"A budget of {budget:,} parameters takes {needed / 1e9:,.1f} GB for weights, gradients and momentum, but"
+            f" this machine has {available / 1e9:,.1f} GB of free memory; lower the budget."
+        )
 
 
 def trained_network(

@@ -21,11 +21,15 @@ REFUSED_MEMORY = (
     "could not create a primitive",
     "mmap can't allocate",
     "alloc_failed",
+    "allocation_failed",
 )
+
+# Of a convolution for which cuDNN was refused every work space that it asked for: it says no more than this.
+NO_ENGINE = "unable to find an engine"
 
 
 class Diverged(ArithmeticError):
-    """The loss, or what is predicted, is no longer a finite number."""
+    """The loss, what is predicted or the network itself is no longer made of finite numbers."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,8 @@ def is_memory_refusal(error: BaseException) -> bool:
     if unsaid or isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     text = str(error).lower()
+    if NO_ENGINE in text:  # or there is none for these types on this GPU
+        return torch.cuda.is_available() and torch.cuda.memory_stats().get("num_ooms", 0) > 0
     return isinstance(error, RuntimeError | OSError) and any(words in text for words in REFUSED_MEMORY)
 
 

@@ -1,6 +1,7 @@
 """One training run, from a configuration to its record."""
 
 import contextlib
+import gc
 import sys
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,10 @@ class TrainingRun:
         set_precision(self.recipe.precision)
         exact = self.run.reconstruction == "exact"
         set_determinism(self.device, self.run.seed, capped=self.cap_mb is not None, exact=exact)
+        # An earlier run of this process is held in a circle, a trainer and its recorded step, and with it GPU memory.
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
         with self.clock.phase("load"):
             batches = self.load()
         if self.cap_mb:
@@ -93,7 +98,7 @@ class TrainingRun:
         target = self.config["target_accuracy"]
 
         def train() -> None:
-            with time_limit(self.config.get("time_limit_s"), self.give_up):
+            with time_limit(self.config.get("time_limit_s"), self.give_up, several=self.processes.several):
                 self.build_and_train(batches, checkpoint, resume)
 
         with memory_cap(self.device, self.cap_mb):

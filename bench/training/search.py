@@ -6,14 +6,25 @@ The test set is never read for an evaluation here, so that what it says of the c
 import copy
 import dataclasses
 import itertools
+import re
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import torch
+import yaml
+
+from bench.architectures.registry import SHAPE
+from bench.configuration import SCHEMA
 from bench.errors import InputError
-from bench.training.recipe import Recipe
+from bench.plain_data import unfit
+from bench.schema import fault
+from bench.strict_yaml import read_yaml
+from bench.training.network import network
+from bench.training.recipe import Recipe, recipe_from
 
 OPTION = "options."  # what an architecture is built with, beside the recipe
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")  # such as 1e-2, which YAML takes for text
 Settings = dict[str, Any]
 
 
@@ -36,10 +47,34 @@ class Trial:
         return {"settings": self.settings, "accuracies": by_seed, "mean": self.score, "seconds": self.seconds}
 
 
+def values_tried(texts: Sequence[str]) -> dict[str, list[Any]]:
+    """The values of each key, from `--try` as it was given, each time of another key."""
+    tried: dict[str, list[Any]] = {}
+    for key, values in map(parsed, texts):
+        if key in tried:
+            raise InputError(f"--try {key} is given twice; give all of its values at once, as KEY=V1,V2,...")
+        tried[key] = values
+    return tried
+
+
+def parsed(text: str) -> tuple[str, list[Any]]:
+    """`key=1,2` as (key, [1, 2]); values are read as YAML, and what looks like a number is one."""
+    key, equals, values = text.partition("=")
+    if not (key and equals and values):
+        raise InputError(f"--try {text} is not KEY=V1,V2,...; give values of one setting.")
+    try:
+        read = [float(each) if NUMBER.fullmatch(each.strip()) else yaml.safe_load(each) for each in values.split(",")]
+    except (yaml.YAMLError, ValueError) as error:
+        raise InputError(f"--try {text} has a value that is not valid YAML; give numbers or words.") from error
+    return key.strip(), read
+
+
 def combinations(tried: Mapping[str, Sequence[Any]]) -> list[Settings]:
     """Every combination of the values tried, the last key varying fastest; `InputError` for an unknown key."""
     known = {field.name for field in dataclasses.fields(Recipe)}
     for key in tried:
+        if key.removeprefix(OPTION) in SHAPE:
+            raise InputError(f"--try {key} is no option, but part of the network's shape; try it in a configuration.")
         if key not in known and not key.startswith(OPTION):
             raise InputError(
                 f"--try {key} is no setting of the recipe; choose from {', '.join(sorted(known))}, or {OPTION}<name>."
@@ -47,8 +82,11 @@ def combinations(tried: Mapping[str, Sequence[Any]]) -> list[Settings]:
     return [dict(zip(tried, values, strict=True)) for values in itertools.product(*tried.values())]
 
 
-def changed(config: dict[str, Any], architecture: str, settings: Settings, held_out: int) -> dict[str, Any]:
-    """`config` with `settings` in place of its own, evaluated on `held_out` of its training images."""
+def changed(config: dict[str, Any], architecture: str, settings: Settings, held_out: int | None) -> dict[str, Any]:
+    """`config` with `settings` in place of its own, evaluated on `held_out` of its training images (None: on others).
+
+    Raises `InputError` where a configuration could not say that.
+    """
     config = copy.deepcopy(config)
     config["data"]["validation_images"] = held_out
     entry = config["architectures"][architecture]
@@ -58,7 +96,16 @@ def changed(config: dict[str, Any], architecture: str, settings: Settings, held_
             entry["options"][key.removeprefix(OPTION)] = value
         else:
             config["training"][key] = value
+    if wrong := fault(config, read_yaml(SCHEMA)) or unfit(settings):
+        raise InputError(f"--try: {wrong}.")
     return config
+
+
+def check_trial(config: dict[str, Any], architecture: str, reconstruction: str, device: dict[str, Any]) -> None:
+    """Refuse what a run of `config` would refuse, before another run is trained; `device` is an entry of `devices`."""
+    recipe_from(config["training"], device)
+    with torch.device("meta"):  # shapes without memory
+        network(config, architecture, reconstruction)
 
 
 def search(

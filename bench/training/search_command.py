@@ -7,10 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from bench.errors import InputError
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
@@ -43,14 +39,21 @@ def run(arguments: argparse.Namespace) -> int:
     from bench.records import write_record
     from bench.training.device import device_entry, torch_device
     from bench.training.lease import gpu_lease
-    from bench.training.search import changed, combinations, search
+    from bench.training.search import changed, check_trial, combinations, search, values_tried
 
     config = configuration.load(arguments.config)
-    tried = combinations(dict(map(parsed, arguments.tried)))
-    kind = device_entry(config, arguments.device)["device"]
+    tried = combinations(values_tried(arguments.tried))
+    entry = device_entry(config, arguments.device)
+    kind = entry["device"]
+
+    def changed_by(settings: dict[str, Any]) -> dict[str, Any]:
+        return changed(config, arguments.architecture, settings, arguments.validation_images)
+
+    for settings in tried:
+        check_trial(changed_by(settings), arguments.architecture, arguments.reconstruction, entry)
 
     def trial(settings: dict[str, Any], seed: int) -> dict[str, Any]:
-        own = changed(config, arguments.architecture, settings, arguments.validation_images)
+        own = changed_by(settings)
         return trained(own, arguments, seed, arguments.output / "runs" / f"{name_of(settings)}-seed{seed}", lease)
 
     with gpu_lease(kind) as lease:
@@ -100,17 +103,6 @@ def trained(
     if key_of(place) == run.digest["key"]:
         return read_record(place)
     return read_record(run.execute(resume=True))
-
-
-def parsed(text: str) -> tuple[str, list[Any]]:
-    """`key=1,2` as (key, [1, 2]); values are read as YAML."""
-    key, equals, values = text.partition("=")
-    if not (key and equals and values):
-        raise InputError(f"--try {text} is not KEY=V1,V2,...; give values of one setting.")
-    try:
-        return key.strip(), [yaml.safe_load(value) for value in values.split(",")]
-    except yaml.YAMLError as error:
-        raise InputError(f"--try {text} has a value that is not valid YAML; give numbers or words.") from error
 
 
 def name_of(settings: dict[str, Any]) -> str:

@@ -5,10 +5,12 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
 GRACE_S = 60.0  # that a run which does not answer, inside a library or a driver, is given after its limit
+TOGETHER_S = 10.0  # within which the processes of one run come to its limit
 
 
 class TimedOut(Exception):
@@ -16,11 +18,14 @@ class TimedOut(Exception):
 
 
 @contextlib.contextmanager
-def time_limit(seconds: float | None, give_up: Callable[[str], None], grace_s: float = GRACE_S) -> Iterator[None]:
+def time_limit(
+    seconds: float | None, give_up: Callable[[str], None], grace_s: float = GRACE_S, several: bool = False
+) -> Iterator[None]:
     """Raise `TimedOut` in the body after `seconds` (None: never), which the main thread has to run.
 
     Python raises only between two of its own instructions. A body that does not come to one within `grace_s` more is
-    given up: `give_up(reason)` is called from another thread, and the process ends with exit code 0.
+    given up: `give_up(reason)` is called from another thread, and the process ends with exit code 0. A body that is
+    one of `several` processes' is given up at once: interrupted, it could not tell the others, who wait for it.
     """
     if seconds is None:
         yield
@@ -31,17 +36,21 @@ def time_limit(seconds: float | None, give_up: Callable[[str], None], grace_s: f
         raise TimedOut(reason)
 
     def end() -> None:
-        give_up(f"{reason}; it did not answer, and was ended")
+        give_up(reason if several else f"{reason}; it did not answer, and was ended")
         sys.stderr.flush()
         os._exit(0)
 
     before = signal.signal(signal.SIGALRM, ring)
-    watchdog = threading.Timer(seconds + grace_s, end)
+    watchdog, started = threading.Timer(seconds + (0 if several else grace_s), end), time.monotonic()
     watchdog.daemon = True
     watchdog.start()
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, 0 if several else seconds)
     try:
         yield
+    except RuntimeError:
+        if several and time.monotonic() > started + seconds - TOGETHER_S:
+            watchdog.join()  # it ends this process: that another one has ended looks like an error here
+        raise
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         watchdog.cancel()

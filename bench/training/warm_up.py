@@ -2,7 +2,7 @@
 
 Libraries map work space, load kernels and try which is fastest at the first step. Under a cap that must have happened
 before the cap holds: what they keep for themselves is no part of it, as little as it is of the paper's 500 MB "after
-initialization of various frameworks".
+initialization of various frameworks". (On a GPU what they keep in torch's allocator is: `memory_cap`.)
 """
 
 from typing import Any

@@ -27,11 +27,13 @@ def run(arguments: argparse.Namespace) -> int:
     # Here, so that `--help` need not wait for torch.
     from bench import configuration
     from bench.records import read_record
+    from bench.training.lease import gpu_lease
     from bench.training.run import TrainingRun
 
     config = one_step(configuration.load(arguments.config), arguments.images, arguments.cap_mb)
-    step = TrainingRun(config, arguments.architecture, arguments.reconstruction, 1, arguments.output, DEVICE)
-    record = read_record(step.execute())
+    words = config, arguments.architecture, arguments.reconstruction, 1, arguments.output, DEVICE
+    with gpu_lease(config["devices"][0]["device"]) as lease:
+        record = read_record(TrainingRun(*words, lease=lease).execute())
     held = (record["peak_memory"]["process_resident_bytes"] or 0) / 1e9
     print(f"{record['data']['sizes'][0]:,} images in one batch: {record['outcome']['status']}, {held:.2f} GB resident")
     return 0

@@ -108,6 +108,62 @@ def test_the_logits_of_an_irevnet_are_scaled():
     torch.testing.assert_close(0.25 * plain.eval()(images), scaled.eval()(images))
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "told"),
+    [
+        ("hybrid", {"logit_scale": "abc"}, "hybrid: the option logit_scale must be a number, not 'abc'"),
+        ("hybrid", {"gain": float("nan")}, "hybrid: the option gain must be a number, not nan"),
+        ("hybrid", {"units": 1.5}, "hybrid: the option units must be a whole number, not 1.5"),
+        ("hybrid", {"units": True}, "hybrid: the option units must be a whole number, not True"),
+        ("hybrid", {"grid_bits": "a"}, "hybrid: the option grid_bits must be a whole number or null, not 'a'"),
+        ("hybrid", {"pooling": 3}, "hybrid: the option pooling must be a list or null, not 3"),
+        ("hybrid", {"pooling": [["batch"]]}, r"hybrid cannot be built with pooling \(\['batch'\],\)"),
+        ("hybrid", {"head_pooling": "median"}, r"hybrid cannot be built with head_pooling 'median' \(.* 'mean' and"),
+        *((name, {"units": 0}, "the option units must be above 0, not 0") for name in ("hybrid", "streamed")),
+        *((name, {"gain": 0}, "the option gain must be above 0, not 0") for name in ("hybrid", "layerwise")),
+        *(
+            (name, {"logit_scale": -1}, "the option logit_scale must be above 0, not -1")
+            for name in ("hybrid", "layerwise", "streamed", "irevnet")
+        ),
+        *(
+            (name, {"negative_slope": 0}, "the option negative_slope must be above 0, not 0")
+            for name in ("hybrid", "layerwise", "streamed", "inplace-abn")
+        ),
+    ],
+)
+def test_a_value_that_an_option_cannot_have_is_one_sentence(name, options, told):
+    with pytest.raises(InputError, match=told) as caught:
+        build(name, **SMALL, **options)
+    assert str(caught.value).startswith(name) and "\n" not in str(caught.value)
+
+
+def entered(monkeypatch, builder):
+    """`builder` as the network "mine", until the test ends."""
+    monkeypatch.setattr("bench.architectures.registry.ARCHITECTURES", dict(ARCHITECTURES))
+    register("mine", summary="", search=NearestWidth())(builder)
+
+
+def test_an_option_whose_type_nobody_said_may_be_anything(monkeypatch):
+    def builder(initial_channels=4, depths=(1,), classes=10, in_channels=3, steps=1, extra=None, kind: "str" = "a"):
+        return nn.ParameterDict({"given": nn.Parameter(torch.tensor([steps, extra]))})
+
+    entered(monkeypatch, builder)
+    assert build("mine", steps=0.5, extra=2)["given"].tolist() == [0.5, 2]
+    with pytest.raises(InputError, match="mine cannot be built with extra 'x'"):
+        build("mine", extra="x")
+    with pytest.raises(InputError, match="mine: the option kind must be text, not 3"):
+        build("mine", kind=3, extra=2)
+
+
+def test_a_builder_that_fails_without_options_is_a_fault_of_its_own(monkeypatch):
+    def builder(initial_channels=4, depths=(1,), classes=10, in_channels=3):
+        raise ValueError("a mistake")
+
+    entered(monkeypatch, builder)
+    with pytest.raises(ValueError, match="a mistake"):
+        build("mine")
+
+
 def test_registering_refuses_a_taken_name_and_arguments_without_default():
     def builder(initial_channels, depths=(1,), classes=10, in_channels=3):
         return nn.Identity()

@@ -1,10 +1,17 @@
 """The timeline of a step: its peak is the tracker's, its categories the cost model's, its places the layers."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from bench import configuration
+from bench.__main__ import main
 from bench.architectures import build
+from bench.memory import timeline_command
 from bench.memory.at_work import AtWork
 from bench.memory.cost_model import pixel_cost
 from bench.memory.peak import make_optimizer, random_batch, track_step, training_step
@@ -12,6 +19,7 @@ from bench.memory.timeline import SHOWN, Stretch, timeline
 
 BATCH, SIDE = 128, 16  # enough that a few thousand bytes a channel are nothing a pixel
 PIXELS = BATCH * SIDE**2
+CONFIG = configuration.FOLDER / "smoke.yaml"
 
 
 def step_of(model: nn.Module, channels: int = 3) -> tuple:
@@ -100,3 +108,66 @@ def test_watching_leaves_no_hook_behind():
     with AtWork(model).entered():
         pass
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+
+
+class Places(TorchDispatchMode):
+    """Who is at work at each operation, in order."""
+
+    def __init__(self, work: AtWork) -> None:
+        super().__init__()
+        self.work, self.found = work, []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.found.append(self.work.name())
+        return function(*args, **(kwargs or {}))
+
+
+def places_of(backward: Callable[[Callable[[], object]], None]) -> list[str]:
+    """Who is at work in a step of a RevNet whose backward pass is started by `backward`."""
+    torch.manual_seed(0)
+    model = build("revnet", "noisy", initial_channels=8, depths=(1, 1))
+    work = AtWork(model)
+    with work.entered():
+        loss = model(torch.ones(2, 3, 8, 8)).sum()
+
+        def pull_back() -> None:
+            with places:
+                loss.backward()
+
+        places = Places(work)
+        backward(pull_back)
+    return places.found
+
+
+def test_places_are_the_same_where_the_backward_pass_has_a_thread_of_its_own():
+    """As on a GPU: that thread counts the nodes that it makes from 0, as the forward pass does in a fresh process."""
+    with ThreadPoolExecutor(1) as fresh, ThreadPoolExecutor(1) as thread:
+        apart = fresh.submit(places_of, lambda pull_back: thread.submit(pull_back).result()).result()
+    assert apart == places_of(lambda pull_back: pull_back())
+    assert {"2.f.0", "2.g.0"} < set(apart)
+
+
+def test_networks_are_watched_with_what_exact_reconstruction_needs_on_a_gpu(monkeypatch, tmp_path):
+    wanted = []
+
+    def watched(config, name, reconstruction, device):
+        wanted.append((reconstruction == "exact", torch.backends.cudnn.deterministic))
+        return {"name": name}
+
+    monkeypatch.setattr(timeline_command, "network_timeline", watched)
+    monkeypatch.setattr(timeline_command, "block_timeline", lambda config, device: {"name": "block"})
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", False)
+    words = ["timeline", "--config", str(CONFIG), "--device", "cpu", "--output", str(tmp_path / "timeline.json")]
+    assert main(words) == 0
+    assert {exact for exact, _ in wanted} == {True, False}
+    assert all(exact == deterministic for exact, deterministic in wanted)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("step", ["timeline", "measure"])
+def test_on_a_gpu_every_network_is_watched_and_measured(step, tmp_path):
+    words = [step, "--config", str(CONFIG), "--device", "cuda"]
+    if step == "measure":
+        assert main([*words, "--architecture", "streamed-int16", "--output", str(tmp_path)]) == 0
+    else:
+        assert main([*words, "--output", str(tmp_path / "timeline.json")]) == 0

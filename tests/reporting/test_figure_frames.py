@@ -7,6 +7,7 @@ import pytest
 from bench.reporting.figures import authors
 from bench.reporting.figures.frames import points_frame
 from bench.reporting.figures.limits import repair_limits
+from bench.reporting.figures.repairs import repairs_figure
 from bench.reporting.figures.thresholds import threshold
 
 
@@ -70,3 +71,12 @@ def test_the_authors_rows_have_the_depths_of_their_networks():
     assert layerwise["depth"].tolist() == list(range(3, 13))
     hybrid = rows[(rows["architecture"] == "hybrid") & (rows["mode"] == "ideal")]
     assert hybrid["depth"].tolist() == [2, 3, 3, 4, 5, 5, 6, 7]
+
+
+def test_where_no_depth_was_within_five_points_there_is_no_mark():
+    """At 0 it would be half cut off, and look like a depth."""
+    limits = {"repair": ["none", "float64"], "units_within_half_a_point": [0, 16], "units_within_five_points": [0, 16]}
+    axes = repairs_figure(pd.DataFrame({**limits, "units_tried_first": 9, "units_tried": [9, 16]})).axes[0]
+    (marks,) = (line for line in axes.lines if line.get_label() == "within 5 points")
+    assert list(marks.get_xdata()) == [16] and list(marks.get_ydata()) == ["float64"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["float64", "none"]

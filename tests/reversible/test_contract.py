@@ -16,6 +16,7 @@ from bench.reversible import (
     InvertibleChain,
     InvertibleConv2d,
     InvertibleLeakyReLU,
+    RenormalisedBatchNorm2d,
     ReversibleBlock,
     ReversibleSequential,
     StreamedUnits,
@@ -23,6 +24,7 @@ from bench.reversible import (
 from tests.reversible.networks import images, relative_error, unit
 
 SHAPE = (3, 4, 6, 6)
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
 
 def convolution() -> nn.Conv2d:
@@ -44,6 +46,38 @@ def assert_same_gradients(net: nn.Module, loss, tolerance: float = 1e-9) -> None
     twin.reconstruction = "ideal"
     for found, expected in zip(gradients(net, loss(net)), gradients(twin, loss(twin)), strict=True):
         assert relative_error(found, expected) < tolerance
+
+
+def repeated(*layers: nn.Module) -> nn.Sequential:
+    """The same layers twice, after each other."""
+    return nn.Sequential(*layers, *layers)
+
+
+@pytest.mark.parametrize("reconstruction", ["noisy", "exact"])
+@pytest.mark.parametrize(
+    "layers",
+    [
+        lambda: [convolution(), nn.Tanh()],
+        lambda: [convolution(), nn.BatchNorm2d(2), nn.Dropout(0.5)],
+        lambda: [parametrizations.weight_norm(convolution()), nn.Tanh()],
+    ],
+)
+def test_layers_that_are_used_twice_are_trained_step_after_step(layers, reconstruction):
+    torch.manual_seed(0)
+    net = network(repeated(*layers()), reconstruction=reconstruction)
+    twin, tolerance = copy.deepcopy(net), 1e-9 if reconstruction == "noisy" else 1e-5  # beside the grid
+    twin.reconstruction = "ideal"
+    for each in (net, twin):
+        optimizer = torch.optim.SGD(each.parameters(), lr=0.1)
+        for step in range(3):
+            torch.manual_seed(step)  # of dropout
+            optimizer.zero_grad()
+            each(images(step, *SHAPE)).square().mean().backward()
+            optimizer.step()
+    assert all(isinstance(parameter, nn.Parameter) for parameter in net.parameters())
+    weights = net.state_dict()
+    for name, expected in twin.state_dict().items():
+        assert relative_error(weights[name], expected) < tolerance, name
 
 
 class Reading(nn.Module):
@@ -68,6 +102,12 @@ def test_a_tensor_from_elsewhere_would_lose_its_gradient():
     with pytest.raises(RuntimeError, match=r"of shape \(1.*\) that requires a gradient"):
         net(images(0, *SHAPE)).sum().backward()
     scale.requires_grad_(False)
+    net = network(Reading(lambda module, x: scale))
+    net(images(0, *SHAPE)).sum().backward()
+    scale.requires_grad_(True)  # later, where the first step had none
+    with pytest.raises(RuntimeError, match="is neither"):
+        net(images(0, *SHAPE)).sum().backward()
+    scale.requires_grad_(False)
     assert_same_gradients(network(Reading(lambda module, x: scale)), lambda net: net(images(0, *SHAPE)).square().sum())
 
 
@@ -86,6 +126,38 @@ def test_a_buffer_that_a_call_replaces_is_the_old_one_again():
         return 1 + mean
 
     assert_same_gradients(network(Reading(read)), lambda net: net(images(0, *SHAPE)).square().sum())
+
+
+def test_a_parameter_that_a_call_changes_would_be_changed_twice():
+    def read(module, x):
+        with torch.no_grad():
+            module.average.lerp_(x.detach().mean(), 0.5)
+        return 1 + module.average
+
+    reading = Reading(read)
+    reading.average = nn.Parameter(torch.zeros(()), requires_grad=False)
+    with pytest.raises(RuntimeError, match="has changed a parameter of its own in place"):
+        network(reading)(images(0, *SHAPE))
+
+
+@pytest.mark.parametrize("reconstruction", ["noisy", "exact"])
+def test_a_normalisation_that_reads_its_statistics_in_training_reads_the_old_ones_again(reconstruction):
+    class Renormalising(nn.Module):
+        """By the statistics of all batches, this one included."""
+
+        def __init__(self):
+            super().__init__()
+            self.convolution = convolution()
+            self.register_buffer("running_mean", torch.zeros(1, 2, 1, 1))
+
+        def forward(self, x):
+            x = self.convolution(x)
+            self.running_mean = self.running_mean + 0.5 * (x.detach().mean((0, 2, 3), keepdim=True) - self.running_mean)
+            return torch.tanh(3 * (x - self.running_mean))
+
+    net = network(Renormalising(), Renormalising(), reconstruction=reconstruction)
+    tolerance = 1e-9 if reconstruction == "noisy" else 1e-5  # beside the grid
+    assert_same_gradients(net, lambda net: net(images(0, *SHAPE)).square().sum(), tolerance)
 
 
 def test_reversible_networks_inside_f_keep_to_it_too():
@@ -119,9 +191,26 @@ def test_whether_it_was_training_is_remembered(reconstruction):
     assert net[0].f[1].training  # as it was left
 
 
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_gpu)])
+def test_what_is_drawn_on_the_cpu_is_drawn_again(device):
+    """As stochastic depth does, which asks for a number in Python, on a GPU too."""
+    net = network(*[Reading(lambda module, x: 1.0 if torch.rand(()) < 0.5 else 2.0) for _ in range(8)]).to(device)
+    x = images(0, *SHAPE).to(device)
+
+    def loss(net):
+        torch.manual_seed(0)
+        return net(x).square().sum()
+
+    assert_same_gradients(net, loss)
+
+
 def test_its_input_stays_as_it_is():
     in_place = nn.Sequential(nn.ReLU(inplace=True), convolution())
     x = images(0, *SHAPE)
+    for layer in (InvertibleConv2d(2), InvertibleBatchNorm2d(2)):  # computed in slices, and as a whole
+        chain = InvertibleChain(InvertibleLeakyReLU(0.5, inplace=True), layer)
+        with pytest.raises(RuntimeError, match="has changed its input in place"):
+            network(chain, reconstruction="ideal")(x)  # otherwise layers of a chain have a copy
     for reconstruction in ("noisy", "exact", "ideal"):
         net = network(copy.deepcopy(in_place), reconstruction=reconstruction)
         with pytest.raises(RuntimeError, match="has changed its input in place"):
@@ -157,6 +246,19 @@ def test_another_f_takes_the_place_of_the_first():
     net[0].f = convolution().double()
     assert not torch.equal(net(x), before)
     assert_same_gradients(net, lambda net: net(x).square().sum())
+
+
+@pytest.mark.parametrize("reconstruction", ["noisy", "exact", "ideal"])
+def test_another_layer_takes_the_place_of_one_in_a_chain(reconstruction):
+    chain = InvertibleChain(InvertibleConv2d(2, gain=0.5), InvertibleBatchNorm2d(2), InvertibleLeakyReLU(0.5))
+    net, x = network(chain, reconstruction=reconstruction), images(0, *SHAPE)
+    before = net(x)
+    net[0].f.layers[0] = InvertibleConv2d(2, gain=0.5).double()
+    again = network(InvertibleChain(*net[0].f.layers), reconstruction=reconstruction)
+    again[0].g = net[0].g
+    assert not torch.equal(net(x), before) and torch.equal(net(x), again(x))
+    net(x).square().sum().backward()
+    assert all(parameter.grad is not None for parameter in net.parameters())
 
 
 @pytest.mark.parametrize(
@@ -206,6 +308,63 @@ def test_an_invertible_layer_whose_weight_is_computed_is_refused():
     parametrize.register_parametrization(layer, "f", nn.Identity())
     with pytest.raises(TypeError, match="computes a parameter from others"):
         ReversibleSequential(layer)(images(0, *SHAPE).float())
+
+
+def halved(module: nn.Module, name: str = "weight") -> None:
+    prune.random_unstructured(module, name, 0.5)
+
+
+def computed(module: nn.Module, name: str = "weight") -> None:
+    parametrize.register_parametrization(module, name, nn.Identity())
+
+
+@pytest.mark.parametrize("reconstruction", ["noisy", "exact"])
+@pytest.mark.parametrize("late", [False, True])
+def test_so_it_is_wherever_the_engine_computes_with_it(reconstruction, late):
+    def network_of(change):
+        chain = InvertibleChain(InvertibleConv2d(2, gain=0.5), InvertibleBatchNorm2d(2), InvertibleLeakyReLU(0.5))
+        net = ReversibleSequential(ReversibleBlock(chain, convolution()), reconstruction=reconstruction)
+        if late:
+            net(images(0, *SHAPE).float())
+        change(net[0].f.layers)
+        return net
+
+    for change in (lambda layers: computed(layers[0], "f"), lambda layers: halved(layers[0], "f")):
+        with pytest.raises(TypeError, match="computes a parameter from others"):
+            network_of(change)(images(0, *SHAPE).float())
+    renormalised = RenormalisedBatchNorm2d(4)
+    computed(renormalised.norm)
+    stem = Int16Stem(nn.Conv2d(3, 4, 3, padding=1, bias=False), InvertibleBatchNorm2d(4))
+    halved(stem.convolution)
+    for layer in (renormalised, stem):
+        with pytest.raises(TypeError, match="computes a parameter from others"):
+            ReversibleSequential(layer)(images(0, *SHAPE).float())
+
+
+def test_weights_that_were_kept_without_a_gradient_are_told():
+    net, x = network(parametrizations.weight_norm(convolution())), images(0, *SHAPE)
+    with parametrize.cached():
+        loss = net(x).square().sum()
+        with pytest.raises(RuntimeError, match=r"kept by torch\.nn\.utils\.parametrize\.cached"):
+            loss.backward()
+    with parametrize.cached():
+        loss = net(x).square().sum()
+    found = gradients(net, loss)
+    for one, other in zip(found, gradients(net, net(x).square().sum()), strict=True):
+        assert relative_error(one, other) < 1e-12
+
+
+def test_a_pooling_with_a_parameter_is_an_ordinary_module():
+    class Generalised(GlobalPooling):
+        def __init__(self):
+            super().__init__("mean")
+            self.scale = nn.Parameter(torch.ones(()))
+
+        def forward(self, x):
+            return super().forward(x) * self.scale
+
+    net = ReversibleSequential(*trunk(), Generalised()).double()
+    assert_same_gradients(net, lambda net: net(images(0, *SHAPE)).square().sum())
 
 
 def test_a_stem_whose_bias_would_get_no_gradient_is_refused():

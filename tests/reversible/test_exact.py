@@ -244,6 +244,24 @@ def test_a_branch_that_computes_otherwise_the_second_time_ends_in_an_error_that_
     output = model(images(0, 2, 4, 4, 4, dtype=torch.float32))
     with pytest.raises(InexactReconstruction, match=r"reconstructed input of layer 1 \(ReversibleBlock\)"):
         output.sum().backward()
+    model.grid.deferred = True
+    model(images(0, 2, 4, 4, 4, dtype=torch.float32)).sum().backward()
+    with pytest.raises(InexactReconstruction, match=r"reconstructed input of layer 1 \(ReversibleBlock\)"):
+        model.grid.check()
+
+
+@pytest.mark.parametrize("pooling", [[], [ChannelPooling()], [BatchPooling()]])
+def test_parts_of_one_channel_keep_channels_last(pooling):
+    """Dropout draws its mask in the order of memory, which such a part has in either format."""
+    half = nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), nn.Dropout(0.4))
+    model = ReversibleSequential(hybrid_block(4), ReversibleBlock(half, half), *pooling, reconstruction="exact")
+    twin = copy.deepcopy(model)
+    twin.store = True
+    x, found = images(0, 3, 4, 8, 8, dtype=torch.float32).contiguous(memory_format=torch.channels_last), []
+    for each in (model, twin):
+        torch.manual_seed(3)
+        found.append(torch.autograd.grad(each(x).square().sum(), list(each.parameters())))
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
 
 
 def test_states_that_are_not_finite_are_left_to_the_loss():

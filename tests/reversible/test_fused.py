@@ -5,6 +5,7 @@ On a CPU build of torch, Triton is what `make test` installs from envs/triton.tx
 
 import contextlib
 import json
+import math
 import os
 import subprocess
 import sys
@@ -217,6 +218,24 @@ def test_addition_on_a_grid_is_one_kernel(seed, shape, formats, bits, slope, typ
     assert torch.equal(found[0], expected[0])
     if held == torch.int16 or not int(grids[0].overflows):
         assert torch.equal(found[0], state[0])
+
+
+@needs_triton
+@pytest.mark.parametrize("activated", [False, True])
+def test_what_whole_numbers_cannot_hold_is_counted_and_undone_by_the_kernel_as_well(activated):
+    held = torch.tensor([-(2**15), 0, 2**15 - 1], dtype=torch.int16, device=DEVICE)
+    values = torch.tensor([math.nan, math.inf, -math.inf, 8e6, -8e6, 1e9, -1e9, 1.0], device=DEVICE)
+    state, c = held.reshape(1, 3, 1, 1).repeat(1, 1, 8, 1), values.reshape(1, 1, 8, 1).repeat(1, 3, 1, 1)
+    ones = torch.ones(3, device=DEVICE)
+    term = channelwise.Activated(c, ones, 0 * ones, 1.0) if activated else c
+    plain, grid, expected, found = Int16Grid(8), Int16Grid(8), [state.clone()], [state.clone()]
+    plain.add(expected, [c])
+    with kernels() as names:
+        grid.add(found, [term])
+        assert names == ["add_multiples"] and torch.equal(found[0], expected[0])
+        grid.subtract(found, [term])
+    assert torch.equal(found[0], state)
+    assert int(grid.overflows) == int(plain.overflows) == 3 * 7 + 1  # 2^15 - 1 and 256 steps more
 
 
 def test_what_is_added_is_computed_before_where_no_kernel_can():

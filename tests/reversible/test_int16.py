@@ -30,6 +30,37 @@ def test_addition_modulo_a_power_of_two_is_undone_even_where_it_wraps(seed, bits
     assert torch.equal(state[0], before)
 
 
+@pytest.mark.parametrize("value", [8e6, -8e6, 1e9, -1e9, 1e30, float("inf"), float("-inf"), float("nan")])
+@pytest.mark.parametrize("held", [-(2**15), 0, 2**15 - 1])
+def test_what_the_whole_numbers_of_the_computation_cannot_hold_is_counted_and_undone(value, held):
+    grid, term = Int16Grid(8), [torch.full((2, 3, 4, 5), value)]
+    state = [torch.full((2, 3, 4, 5), held, dtype=torch.int16)]
+    grid.add(state, term)
+    assert grid.overflows == 120
+    grid.subtract(state, term)
+    assert (state[0] == held).all()
+    grid.stored(term[0])
+    assert grid.overflows == 240
+
+
+def test_an_image_may_lie_in_memory_as_it_likes():
+    sixteen, twin, _ = networks()
+    grey, wide = images(0, 4, 1, 8, 8, dtype=torch.float32), images(1, 4, 3, 8, 16, dtype=torch.float32)
+    for model, image in ((sixteen, grey.expand(-1, 3, -1, -1)), (twin, wide[..., ::2])):
+        expected = torch.autograd.grad(model(image.clone()).square().sum(), list(model.parameters()))
+        found = torch.autograd.grad(model(image).square().sum(), list(model.parameters()))
+        assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+
+
+def test_a_stem_that_computes_no_numbers_is_counted():
+    sixteen, _, _ = networks()
+    with torch.no_grad():
+        sixteen[0].convolution.weight[0, 0, 0, 0] = torch.nan
+    assert sixteen.grid.overflows == 0
+    assert sixteen(images(0, 8, 3, 8, 8, dtype=torch.float32)).isfinite().all()  # nothing else tells
+    assert sixteen.grid.overflows >= 8 * 8 * 8
+
+
 def networks(depths=(2, 2), **options):
     """The 16-bit network, its stored twin, and the float32 network of the same weights."""
     torch.manual_seed(0)

@@ -97,7 +97,11 @@ def test_test_images_come_all_and_in_order(make_images, make_recipe):
 
 @pytest.mark.parametrize(
     ("changes", "fault"),
-    [({"batch_size": 97}, "is 97 but there are 96 training"), ({"translate": 8}, "translate is 8")],
+    [
+        ({"batch_size": 97}, "is 97 but there are 96 training"),
+        ({"translate": 8}, "translate is 8"),
+        ({"cutout": 9}, "cutout is 9; it must be at most the image size 8"),
+    ],
 )
 def test_recipes_that_do_not_fit_the_images_are_named(make_images, make_recipe, changes, fault):
     with pytest.raises(InputError, match=fault):

@@ -73,6 +73,16 @@ def graphs(monkeypatch):
     return recordings
 
 
+@pytest.fixture(autouse=True)
+def stream(monkeypatch):
+    """The one-element list of the stream that is current, where there is no GPU."""
+    streams = ["usual"]
+    if not torch.cuda.is_available():
+        monkeypatch.setattr(torch.cuda, "current_stream", lambda: streams[0])
+        monkeypatch.setattr(torch.cuda, "set_stream", lambda stream: streams.__setitem__(0, stream))
+    return streams
+
+
 def batch(value):
     return torch.full((2, 1, 4, 4), float(value)), torch.tensor([value, value])
 
@@ -99,18 +109,21 @@ def test_steps_are_taken_as_they_are_then_recorded_once_and_launched(graphs, mon
     assert take_step.outcome == "recorded"
 
 
-def test_a_step_that_cannot_be_recorded_goes_on_and_says_why(monkeypatch):
+@pytest.mark.skipif(torch.cuda.is_available(), reason="streams are made up here")
+def test_a_step_that_cannot_be_recorded_goes_on_and_says_why(monkeypatch, stream):
     @contextlib.contextmanager
     def refuse(graph):
-        if graph is not None:
-            raise RuntimeError("operation not permitted when stream is capturing\nmore of it")
+        torch.cuda.set_stream("the recording's")
         yield
+        # Torch ends a recording before it leaves its stream, and comes no further when that fails.
+        raise RuntimeError("operation not permitted when stream is capturing\nmore of it")
 
     monkeypatch.setattr(torch.cuda, "CUDAGraph", FakeGraph)
     monkeypatch.setattr(torch.cuda, "graph", refuse)
     take_step = CapturedStep(lambda images, labels: images.sum())
     assert [take_step(*batch(value)).item() for value in range(6)] == [32.0 * value for value in range(6)]
     assert take_step.outcome == "refused (RuntimeError: operation not permitted when stream is capturing)"
+    assert stream == ["usual"]
 
 
 def test_what_broke_off_while_it_was_recorded_leaves_no_gradients(monkeypatch, make_trainer):

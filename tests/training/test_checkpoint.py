@@ -1,5 +1,6 @@
 """Checkpoints: whole or not at all, never another run's, and never a reason to run code."""
 
+import hashlib
 import pickle
 
 import pytest
@@ -43,6 +44,29 @@ def test_a_damaged_checkpoint_is_said_and_the_one_before_is_used(tmp_path, damag
     state, remarks = checkpoint.load()
     assert state == {"epoch": 1}
     assert len(remarks) == 1 and str(latest) in remarks[0] and "damaged" in remarks[0]
+
+
+def test_a_damaged_checkpoint_does_not_take_the_place_of_the_whole_one_before_it(tmp_path):
+    checkpoint = Checkpoint(tmp_path, "key")
+    checkpoint.save({"epoch": 1})
+    checkpoint.save({"epoch": 2})
+    (tmp_path / LATEST).write_bytes(b"no")
+    resumed = Checkpoint(tmp_path, "key")
+    assert resumed.load()[0] == {"epoch": 1}
+    resumed.save({"epoch": 2})
+    (tmp_path / LATEST).rename(tmp_path / "kept")
+    assert resumed.load() == ({"epoch": 1}, [])
+    (tmp_path / "kept").rename(tmp_path / LATEST)
+    resumed.save({"epoch": 3})
+    (tmp_path / LATEST).unlink()
+    assert resumed.load() == ({"epoch": 2}, [])
+
+
+def test_a_checkpoint_that_torch_wrote_by_its_path_is_read_as_well(tmp_path):
+    torch.save({"key": "key", "state": {"epoch": 1}}, tmp_path / LATEST)
+    content = (tmp_path / LATEST).read_bytes()
+    (tmp_path / LATEST).write_bytes(content + hashlib.sha256(content).digest())
+    assert Checkpoint(tmp_path, "key").load() == ({"epoch": 1}, [])
 
 
 def test_a_kill_between_the_two_moves_loses_one_epoch_at_most(tmp_path):

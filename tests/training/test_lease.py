@@ -1,5 +1,6 @@
 """Leases of GPUs, with a made-up nvidia-smi: over processes, kills, numberings and several at once."""
 
+import contextlib
 import importlib
 import multiprocessing
 import os
@@ -11,6 +12,7 @@ import pytest
 from bench import configuration
 from bench.__main__ import STEPS, parse
 from bench.errors import InputError
+from bench.memory import measure_command
 from bench.training import device, lease, run
 from bench.training.lease import gpu_lease, visible_gpus
 
@@ -66,6 +68,16 @@ def test_no_gpu_is_leased_where_none_is_needed_or_there_is_none(machine, monkeyp
     with gpu_lease("auto") as given:
         assert given.gpus == () and given.wait_s == 0
     assert "CUDA_VISIBLE_DEVICES" not in os.environ
+
+
+def test_a_lease_inside_another_is_that_one(machine):
+    with gpu_lease("cuda") as outer:
+        for _ in range(2):
+            with gpu_lease("cuda") as inner, gpu_lease("cpu") as nothing:
+                assert inner is outer and nothing.gpus == ()
+            assert os.environ["CUDA_VISIBLE_DEVICES"] == outer.gpus[0]  # it ends with the outer one
+    with gpu_lease("cuda", 3) as later:
+        assert len(later.gpus) == 3
 
 
 def test_more_than_there_are_is_refused(machine):
@@ -148,3 +160,41 @@ def test_steps_that_compute_on_a_gpu_throughout_have_it_to_themselves(name, word
     with pytest.raises(InterruptedError):
         importlib.import_module(STEPS[name][0]).run(arguments)
     assert len(seen) == 1 and seen[0] in UUIDS and "CUDA_VISIBLE_DEVICES" not in os.environ
+
+
+def test_records_of_one_process_are_measured_on_one_gpu_that_nobody_else_gets(machine, monkeypatch, tmp_path):
+    seen, others = [], contextlib.ExitStack()
+
+    def at_work(kind):
+        seen.append(os.environ["CUDA_VISIBLE_DEVICES"])
+        if not lease.lock(machine / f"{seen[-1]}.lock", others):
+            seen[-1] += ", held"
+        raise InterruptedError
+
+    def next_one(*changed):
+        """Somebody who would take the GPU between two records."""
+        assert not lease.lock(machine / f"{seen[-1].partition(',')[0]}.lock", others)
+
+    monkeypatch.setattr(device, "torch_device", at_work)
+    monkeypatch.setattr(measure_command.gc, "collect", next_one)
+    words = ["measure", "--config", str(SMOKE), "--device", "cuda", "--architecture", "hybrid"]
+    assert measure_command.run(parse([*words, "--output", str(tmp_path / "out")])) == 1
+    assert len(seen) > 2 and set(seen) == {f"{UUIDS[0]}, held"}
+
+
+@pytest.mark.parametrize(
+    ("command", "words"), [("whole-batch", ("--config", str(SMOKE))), ("paper-shapes", ("--device", "cuda"))]
+)
+def test_steps_without_a_configured_device_lease_one_as_well(command, words, machine, monkeypatch, tmp_path):
+    seen = []
+
+    def at_work(*unused, **known):
+        seen.append(os.environ.get("CUDA_VISIBLE_DEVICES"))
+        raise InterruptedError
+
+    monkeypatch.setattr(run, "TrainingRun", at_work)
+    monkeypatch.setattr(device, "torch_device", at_work)
+    arguments = parse([command, *words, "--output", str(tmp_path / "out")])
+    with pytest.raises(InterruptedError):
+        importlib.import_module(STEPS[command][0]).run(arguments)
+    assert seen == [UUIDS[0]]

@@ -157,6 +157,29 @@ def test_logits_that_are_not_finite_in_evaluation_end_as_diverged(make_trainer):
     assert outcome.status == "diverged" and "test images" in outcome.reason
 
 
+@pytest.mark.parametrize("place", ["parameter", "buffer"])
+def test_a_network_that_hides_what_is_no_number_ends_as_diverged(make_trainer, place):
+    class Hides(nn.Module):
+        """Finite logits, as a state of whole numbers gives, with something broken behind it."""
+
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(192, 2)
+            hidden = torch.full((1,), torch.nan)
+            if place == "parameter":
+                self.hidden = nn.Parameter(hidden)
+            else:
+                self.register_buffer("hidden", hidden)
+
+        def forward(self, images):
+            return self.linear(images.flatten(1)) + torch.nan_to_num(self.hidden)
+
+    trainer = make_trainer(Hides())
+    outcome = outcome_of(trainer.train, trainer.history, 0.9)
+    assert outcome.status == "diverged" and "running statistic is not finite after epoch 1" in outcome.reason
+    assert trainer.history == []
+
+
 def entries(*accuracies):
     return [
         {"epoch": number, "test_accuracy": accuracy, "training_s": 10.0 * number}
@@ -180,6 +203,16 @@ def test_status_is_of_the_end_and_time_of_the_first_crossing(accuracies, status,
     assert time_to_target(history, 0.94, load_s=3.0) == seconds
 
 
+@pytest.mark.parametrize(("refused", "refusal"), [(0, False), (2, True)])
+def test_a_convolution_without_an_engine_lacks_memory_where_the_allocator_has_refused_some(
+    monkeypatch, refused, refusal
+):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "memory_stats", lambda: {"num_ooms": refused})
+    error = RuntimeError("FIND was unable to find an engine to execute this computation")
+    assert is_memory_refusal(error) is refusal
+
+
 @pytest.mark.parametrize(
     ("error", "refusal"),
     [
@@ -191,6 +224,8 @@ def test_status_is_of_the_end_and_time_of_the_first_crossing(accuracies, status,
         ),
         (RuntimeError("std::bad_alloc"), True),
         (RuntimeError("could not create a memory object"), True),
+        (RuntimeError("cuDNN Frontend error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"), True),
+        (RuntimeError("GET was unable to find an engine to execute this computation"), False),  # as nothing was refused
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
         (ValueError("out of memory"), False),
     ],

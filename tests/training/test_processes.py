@@ -14,8 +14,10 @@ from torch import multiprocessing, nn
 from bench.architectures import build
 from bench.errors import InputError
 from bench.reversible import InexactReconstruction
+from bench.reversible.checksum import checksum
 from bench.training.exactness import check_exactness, overflows
 from bench.training.processes import ALONE, Processes, join_processes, leave_processes
+from tests.reversible.networks import images
 from tests.training.test_train_command import CONFIG
 
 ROOT = Path(__file__).parents[2]
@@ -57,16 +59,13 @@ def count_overflows(rank, folder, make_trainer):
     evaluated = overflows(model)[0]
     trainer.load_state_dict({**trainer.state_dict(), "overflows": [1000]})
     resumed = overflows(model)[0]
-    if rank:
-        model.grid.check = raise_inexact
+    if rank:  # in training the others wait for this one, so that nothing is raised at once
+        different, name = images(0, 2, 8, 4, 4, dtype=torch.float32), "layer 7"
+        model.grid.compare(name, [different], checksum([-different]), model.grid.counted())
     with pytest.raises(InexactReconstruction) as inexact:
         check_exactness(model, processes)
     torch.save([own[-1], told, evaluated, resumed, str(inexact.value)], Path(folder, f"{rank}.pt"))
     leave_processes(processes)
-
-
-def raise_inexact():
-    raise InexactReconstruction("layer 7")
 
 
 class Second(Processes):
@@ -105,7 +104,8 @@ def test_one_process_tells_of_what_all_have_found_of_exactness(make_trainer, tmp
     multiprocessing.spawn(count_overflows, (str(tmp_path), make_trainer), nprocs=2)
     (first, told, evaluated, resumed, sentence), second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
     assert first > 0 and second[0] > 0 and told == first + second[0] < evaluated and resumed == 1000
-    assert second[1:] == [0, 0, 0, "layer 7"] and sentence.startswith("Another process of this run")
+    assert second[1:4] == [0, 0, 0] and "input of layer 7 is not the one" in second[4]
+    assert sentence.startswith("Another process of this run")
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +136,22 @@ def test_the_command_starts_two_and_writes_one_record(run_by_two):
     assert len(record["history"]) == 3 and record["history"][-1]["loss"] < record["history"][0]["loss"]
     assert record["outcome"]["accuracy"] > 0.3  # ten classes
     assert printed.count("epoch 1/3 ") == 1
+
+
+def test_two_processes_come_to_the_limit_of_time_together(run_by_two):
+    """Interrupted one by one, each would wait for the other."""
+    folder, _ = run_by_two
+    config = yaml.safe_load((folder / "tiny.yaml").read_text())
+    config |= {"training": {**config["training"], "epochs": 100_000}, "time_limit_s": 2}
+    (folder / "long.yaml").write_text(yaml.safe_dump(config))
+    command = [sys.executable, "-m", "bench", "train", "--config", str(folder / "long.yaml"), "--seed", "1"]
+    command += ["--architecture", "revnet", "--reconstruction", "noisy", "--output", str(folder / "long")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50)
+    assert done.returncode == 0, done.stderr
+    record = json.loads((folder / "long" / "record.json").read_text())
+    assert record["outcome"]["status"] == "timed-out" and record["history"]
+    assert record["outcome"]["reason"] == "not done after 2 seconds, the time limit of a run"
+    assert (folder / "long" / "checkpoint.pt").exists()
 
 
 def test_a_run_by_two_is_another_than_a_run_by_one(run_by_two):

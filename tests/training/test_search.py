@@ -1,6 +1,8 @@
 """The search of a recipe: every combination, on held-out images, resumed and recorded; and flip augmentation."""
 
+import gc
 import json
+import weakref
 
 import pytest
 import torch
@@ -8,6 +10,8 @@ import yaml
 
 from bench.__main__ import main
 from bench.errors import InputError
+from bench.training import run
+from bench.training.captured import CapturedStep
 from bench.training.evaluation import accuracy
 from bench.training.search import combinations, search
 from tests.training.test_train_command import CONFIG
@@ -25,11 +29,11 @@ def test_every_combination_and_no_unknown_key():
 def test_the_best_mean_is_first_and_a_failed_run_counts_as_nothing():
     accuracies = {(1, 1): 0.9, (1, 2): 0.92, (2, 1): 0.99, (2, 2): None}
 
-    def run(settings, seed):
+    def trained(settings, seed):
         outcome = {"accuracy": accuracies[settings["epochs"], seed]}
         return {"outcome": outcome, "seconds": {"load": 1.0, "training": 2.0}}
 
-    trials = search([{"epochs": 2}, {"epochs": 1}], [1, 2], run)
+    trials = search([{"epochs": 2}, {"epochs": 1}], [1, 2], trained)
     assert [trial.settings["epochs"] for trial in trials] == [1, 2]
     assert trials[0].score == pytest.approx(0.91) and trials[0].seconds == 6
 
@@ -58,6 +62,34 @@ def test_the_command_keeps_a_record_and_repeats_nothing(tmp_path, capsys):
     assert main(command) == 0
     assert runs == {path: path.stat().st_mtime_ns for path in (tmp_path / "s" / "runs").glob("*/record.json")}
     assert "of 50 held-out images" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("torch_settings")
+def test_the_run_before_is_gone_when_the_next_reads_its_images(tmp_path, monkeypatch):
+    """A trainer with a recorded step, as on a GPU, is held in a circle, and holds memory of the device."""
+    networks, alive = [], []
+
+    class Recording(run.Trainer):
+        def __init__(self, model, *arguments, **options):
+            super().__init__(model, *arguments, **options)
+            self.circle = CapturedStep(self.step)
+            networks.append(weakref.ref(model))
+
+    def load(self):
+        alive.append(sum(network() is not None for network in networks))
+        return loaded(self)
+
+    loaded = run.TrainingRun.load
+    monkeypatch.setattr(run, "Trainer", Recording)
+    monkeypatch.setattr(run.TrainingRun, "load", load)
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(CONFIG))
+    command = ["search", "--config", str(tmp_path / "tiny.yaml"), "--architecture", "resnet18", "--try", "epochs=1,2"]
+    gc.disable()
+    try:
+        assert main([*command, "--validation-images", "50", "--output", str(tmp_path / "s")]) == 0
+    finally:
+        gc.enable()
+    assert alive == [0, 0] and len(networks) == 2
 
 
 def test_flip_tta_adds_the_logits_of_the_mirror_image(make_trainer):

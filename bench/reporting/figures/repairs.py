@@ -20,9 +20,10 @@ def repairs_figure(limits: pd.DataFrame) -> Figure:
         edgecolor="black",
         label="within 0.5 points",
     )
+    trained = ordered[ordered["units_within_five_points"] > 0]  # 0: at none of the depths tried
     axes.plot(
-        ordered["units_within_five_points"],
-        ordered["repair"],
+        trained["units_within_five_points"],
+        trained["repair"],
         "D",
         color="black",
         markersize=4,

@@ -1,5 +1,6 @@
 """Live bytes over one training step (the draft's figures 1 to 4, 8 and 9): what is held, and which layer is at work."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -41,6 +42,9 @@ KINDS = {
     "ScaledLinear": "linear",
 }
 MOST_STRETCHES, MOST_LABELS, MOST_NAMES = 150, 44, 80
+# Parts of a layer are at work once in a pass, or twice where it is recomputed first: all of them more often where the
+# layer works slice by slice.
+MOST_TIMES = 2
 WIDTH, HEIGHT = 7.2, 3.6  # inches: as wide as the text of a page
 MEGABYTE = 1e6
 
@@ -170,10 +174,23 @@ def _name_places(axes: Axes, moments: list[Moment], modules: dict[str, str]) -> 
 
 
 def _runs(moments: list[Moment], depth: int) -> list[tuple[float, str]]:
-    """(middle, name) of each part of the network at work; moments between layers belong to what is around them."""
+    """(middle, name) of each part of the network at work; moments between layers belong to what is around them.
+
+    A layer that works slice by slice has one name: those of its parts would come again with every slice.
+    """
     named = [(index, moment) for index, moment in enumerate(moments) if moment.place]
     found = []
-    for (_, name), group in groupby(named, lambda each: (each[1].phase, _cut(each[1].place, depth))):
+    for _, group in groupby(named, lambda each: (each[1].phase, _cut(each[1].place, 1))):
+        part = list(group)
+        runs = _middles(part, depth)
+        times = Counter(name for _, name in runs)
+        found += _middles(part, 1) if min(times.values()) > MOST_TIMES else runs
+    return found
+
+
+def _middles(part: list[tuple[int, Moment]], depth: int) -> list[tuple[float, str]]:
+    found = []
+    for name, group in groupby(part, lambda each: _cut(each[1].place, depth)):
         indices = [index for index, _ in group]
         found.append(((indices[0] + indices[-1] + 1) / 2, name))
     return found

@@ -8,7 +8,7 @@ from bench.__main__ import main
 from bench.configuration import load
 from bench.plan import timeline_key
 from bench.records import read_record, write_record
-from bench.reporting.timelines.figure import MOST_STRETCHES, called, draw, moments_of, operator_name
+from bench.reporting.timelines.figure import MOST_STRETCHES, _runs, called, draw, moments_of, operator_name
 from bench.reporting.timelines.names import timeline_names
 
 CONFIGURATION = {
@@ -95,6 +95,16 @@ def test_too_many_stretches_become_fewer_and_keep_the_peak():
     assert len(moments) <= MOST_STRETCHES
     assert max(sum(moment.peak) for moment in moments) == 1000 + 2 * MOST_STRETCHES - 1
     assert moments[-1].culprit == stretches[-1]["place"]
+
+
+def names_of(places: list[str]) -> list[str]:
+    return [name for _, name in _runs(moments_of([stretch("forward", place, 1) for place in places]), 2)]
+
+
+def test_a_layer_that_works_slice_by_slice_is_named_once():
+    assert names_of([*["0.convolution", "0"] * 7, "1.f", "1.g"]) == ["0", "1.f", "1.g"]
+    twice = ["0.f", "0.g", "0", "0.g", "0", "0.f", "0"]  # a block that recomputes its parts
+    assert names_of(twice) == twice
 
 
 def test_parts_are_called_by_kind_where_their_name_is_a_number():
