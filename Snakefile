@@ -64,9 +64,9 @@ def cores(wildcards):
 
 # Steps run in the interpreter that runs Snakemake, or in the environment that Snakemake makes for them. Said here and not
 # as a parameter of the rules: an environment that moved must not make every record anew. A prefix replaces Snakemake's own,
-# without which a step that fails before a pipe would be taken for one that succeeded.
+# without which a step that fails before a pipe would be taken for one that succeeded (a plain sh may lack the option).
 if not workflow.deployment_settings.deployment_method:
-    shell.prefix(f"set -euo pipefail; export PATH={quote(str(Path(sys.executable).parent))}:$PATH; ")
+    shell.prefix(f"set -eu; ! (set -o pipefail) 2> /dev/null || set -o pipefail; export PATH={quote(str(Path(sys.executable).parent))}:$PATH; ")
 
 
 # Not at a dry run, nor where nothing is made that another workflow could be making, as by the rule tables.

@@ -30,9 +30,10 @@ def check_words(words: Sequence[str], arguments: argparse.Namespace) -> None:
     output = vars(arguments).get("output")
     if output is None or arguments.step not in ONE_FILE:
         return
-    for word in words:
-        if word.endswith(os.sep) and Path(word.rpartition("=")[2]) == output:
-            raise InputError(f"--output {word.rpartition('=')[2]} is a folder; give the file that is to be written.")
+    for before, word in pairwise(["", *words]):
+        place = word.removeprefix("--output=")
+        if (before == "--output" or place != word) and place.endswith(os.sep):
+            raise InputError(f"--output {place} is a folder; give the file that is to be written.")
 
 
 def check(arguments: argparse.Namespace) -> None:

@@ -42,7 +42,7 @@ def hybrid(
     restores the inputs of F and G bit for bit (None: chosen at the first batch); the other options as in the layer-wise
     network.
     """
-    positive("hybrid", units=units, negative_slope=negative_slope, gain=gain, logit_scale=logit_scale)
+    positive("hybrid", units=units, negative_slope=negative_slope, logit_scale=logit_scale)
 
     def chain(width: int) -> InvertibleChain:
         told = (width, negative_slope, gamma_eps, gain, norm_inverse)

@@ -40,7 +40,7 @@ def layerwise(
     `norm_inverse`: batch norm restores its input from the stored "statistics", or, as in the authors' code, from its
     "renormalised" output.
     """
-    positive("layerwise", negative_slope=negative_slope, gain=gain, logit_scale=logit_scale)
+    positive("layerwise", negative_slope=negative_slope, logit_scale=logit_scale)
     layers = volume_preserving(
         "layerwise",
         entry(in_channels, initial_channels, negative_slope, gamma_eps, norm_inverse),

@@ -55,17 +55,13 @@ class Architecture:
         return {parameter.name: parameter.default for parameter in parameters if parameter.name != "reconstruction"}
 
     def kinds(self, option: str) -> tuple[type, ...]:
-        """Types of `KINDS_OF_OPTIONS` that the option may have, by its annotation, else by its default; () if unknown.
-
-        Of a default that is a whole number alone nobody can tell whether 0.5 would do as well.
-        """
-        parameter = inspect.signature(self.builder).parameters[option]
-        annotation, default = parameter.annotation, parameter.default
-        if annotation is parameter.empty or isinstance(annotation, str):
-            kinds = () if default is None else (int, float) if type(default) is int else (type(default),)
-        else:
-            parts = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
-            kinds = tuple(get_origin(part) or part for part in parts)
+        """Types of `KINDS_OF_OPTIONS` that the option may have, by its annotation; () where that does not say."""
+        try:
+            annotation = inspect.signature(self.builder, eval_str=True).parameters[option].annotation
+        except NameError:  # a name that is there for type checkers alone
+            return ()
+        parts = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+        kinds = tuple(get_origin(part) or part for part in parts)
         return kinds if all(kind in KINDS_OF_OPTIONS for kind in kinds) else ()
 
     @property

@@ -1,7 +1,8 @@
 """`python -m bench paper-shapes`: bytes per pixel of networks of the paper's own shapes, beside the theory.
 
 ResNet-18 has 11.2 M parameters and RevNet 11.0 M; the volume-preserving networks have the draft's 32 initial channels.
-Two small batches give the slope; what a batch of 512 holds is told along it, and marked as extrapolated.
+Two batches, large enough that slices are full and activations make the peak, give the slope; what a batch of 512 holds
+is told along it, and marked as extrapolated.
 """
 
 import argparse
@@ -23,7 +24,7 @@ SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
 def configure(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="the record, a JSON file")
-    parser.add_argument("--batch-sizes", type=int, nargs=2, default=[64, 128], help="of the slope (default: 64 128)")
+    parser.add_argument("--batch-sizes", type=int, nargs=2, default=[128, 256], help="of the slope (default: 128 256)")
     parser.add_argument("--architectures", nargs="+", default=list(SHAPES), choices=list(SHAPES), help="default: all")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="default: auto")
 

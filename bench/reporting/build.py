@@ -61,6 +61,7 @@ def _table1(
             *remarks.mixtures(here, include_stale),
             *remarks.overflows(here, include_stale),
             *remarks.mismatches(here, measurements, include_stale),
+            *remarks.extrapolated(measurements, include_stale),
             *extra,
         ),
         frame=frame,

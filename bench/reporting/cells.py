@@ -63,11 +63,13 @@ def percent_interval(row: pd.Series, name: str, signed: bool = False) -> str:
 
 
 def ratio(row: pd.Series) -> str:
-    """Columns `step_ratio`, `_low`, `_high` as `1.52 (1.48–1.60)`; the reference itself as `1`."""
+    """Columns `step_ratio`, `_low`, `_high` as `1.52 (1.48–1.60)`; one round as `1.52`, the reference as `1`."""
     median, low, high = (row[name] for name in ("step_ratio", "step_ratio_low", "step_ratio_high"))
     if is_missing(median):
         return DASH
-    return "1" if low == high == 1 else f"{median:.2f} ({low:.2f}–{high:.2f})"
+    if low == high:  # the reference itself, or a single round, which has no interval
+        return "1" if median == 1 else f"{median:.2f}"
+    return f"{median:.2f} ({low:.2f}–{high:.2f})"
 
 
 def status_counts(row: pd.Series) -> dict[str, int]:
@@ -94,4 +96,7 @@ def accuracy(row: pd.Series) -> str:
     text = percent_interval(row, "accuracy")
     if row["stale_used"]:
         text += ", stale used"
-    return "; ".join([text, *(f"{number} {word}" for word, number in left_out.items())])
+    # Of stale runs that are used only those that came to their end are in the mean.
+    unfinished = int(row["runs_planned"]) - int(row["accuracy_n"]) - sum(left_out.values())
+    failed = [f"{unfinished} stale not at its end"] if unfinished > 0 else []
+    return "; ".join([text, *(f"{number} {word}" for word, number in left_out.items()), *failed])

@@ -52,7 +52,8 @@ def claims_table(
         ],
         ignore_index=True,
     )
-    frame["status"] = frame["status"].where(frame["measured"].isna(), "ok")
+    of_runs = frame["records"].notna()  # these say themselves what became of their runs, beside a number too
+    frame["status"] = frame["status"].where(frame["measured"].isna() | of_runs, "ok")
     frame["claim_record"] = frame["claim_record"].where(frame["status"] != NOT_RUN)
     return Table(
         name="claims",
@@ -95,10 +96,16 @@ def _display(row: pd.Series) -> dict[tuple[str, str], str]:
         ("Number", ""): row["claim"],
         ("Unit", ""): row["unit"],
         ("Theory", ""): _number(row["theory"], DASH),
-        ("Measured", ""): _number(row["measured"], DASH if row["status"] in FINISHED else row["status"]),
+        ("Measured", ""): _measured(row),
         ("Published", ""): _number(row["published"], DASH),
         ("What was measured", ""): row["basis"],
     }
+
+
+def _measured(row: pd.Series) -> str:
+    """The number, and beside it what became of the runs where not all ended well."""
+    text = _number(row["measured"], DASH if row["status"] in FINISHED else row["status"])
+    return text if is_missing(row["measured"]) or row["status"] == "ok" else f"{text} ({row['status']})"
 
 
 def _number(value: float | None, missing: str) -> str:
@@ -110,7 +117,7 @@ def _number(value: float | None, missing: str) -> str:
 NOTES = (
     "Theory: the paper's cost model (eqs. 5-13 and 30), without input images, weight gradients and optimizer; the "
     "number beside an extrapolated one adds them. ResNet-18 has 11.2 M parameters, RevNet 11.0 M, the others c0 = 32.",
-    "Measured at the paper's shapes: slope of live bytes between two small batches (`python -m bench paper-shapes`). "
+    "Measured at the paper's shapes: slope of live bytes between two batches (`python -m bench paper-shapes`). "
     "The whole data set: peak memory of the process that made the step (`python -m bench whole-batch`), on a GPU what "
     "the allocator handed out.",
     f"Published: {published.SOURCE}.",

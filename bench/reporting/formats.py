@@ -99,6 +99,8 @@ def to_latex(table: Table) -> str:
     """A float for a paper; needs the packages booktabs and adjustbox (which shrinks it to the page where too wide)."""
     heads = pd.MultiIndex.from_tuples([tuple(map(escape_latex, head)) for head in table.display.columns])
     cells = table.display.map(escape_latex).set_axis(heads, axis=1)
+    # Behind a row's end or a rule these would begin an argument, or be taken for a part of the command.
+    cells.iloc[:, 0] = cells.iloc[:, 0].map(lambda text: "{}" + text if text.startswith(("[", "*")) else text)
     left = table.text_columns
     rows = cells.style.hide(axis="index").to_latex(
         hrules=True, column_format="l" * left + "r" * (len(heads) - left), multicol_align="c"

@@ -76,6 +76,7 @@ def _memory(record: dict[str, Any]) -> dict[str, Any]:
         "batch_size": batch,
         "peak_bytes_theory": number(theory["batch_bytes"].get(str(batch))),
         "peak_bytes_measured": number(measured["table_peak_bytes"]),
+        "peak_extrapolated": bool(measured.get("table_peak_extrapolated")),
         "forward_equivalents": number(theory["forward_equivalents"]),
     }
 
@@ -113,5 +114,10 @@ _NUMBERS = (
     "step_ratio_high",
 )
 _OF_RECORD = ("status", "fault", "path", "hardware", "commit", "date")
-_TEXTS = ("depths", "step_ratio_to", *(f"{kind}_{name}" for kind in ("memory", "steps") for name in _OF_RECORD))
+_TEXTS = (
+    "depths",
+    "step_ratio_to",
+    "peak_extrapolated",
+    *(f"{kind}_{name}" for kind in ("memory", "steps") for name in _OF_RECORD),
+)
 _EMPTY: dict[str, Any] = dict.fromkeys(_NUMBERS, math.nan) | dict.fromkeys(_TEXTS)

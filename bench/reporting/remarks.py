@@ -48,6 +48,16 @@ def overflows(runs: pd.DataFrame, include_stale: bool = False) -> list[str]:
     ]
 
 
+def extrapolated(measurements: pd.DataFrame, include_stale: bool = False) -> list[str]:
+    """Networks whose peak at the table's batch size was told by the slope, and not measured."""
+    used = measurements[measurements["memory_status"].isin(used_statuses(include_stale))]
+    return [
+        f"The measured peak of {row['architecture']}, {row['reconstruction']} at batch {row['batch_size']:.0f} is "
+        "extrapolated from smaller batches."
+        for _, row in used[used["peak_extrapolated"].eq(True)].iterrows()
+    ]
+
+
 def mismatches(runs: pd.DataFrame, measurements: pd.DataFrame, include_stale: bool = False) -> list[str]:
     """Networks that were measured with another parameter count than the one they were trained with."""
     trained = usable(runs, include_stale).groupby(["architecture", "reconstruction"])["parameters"].first()

@@ -129,7 +129,8 @@ NOTES = (
     "units at each resolution.",
     "Bytes per pixel: peak memory of a training step per input pixel, weights and fixed costs not counted (theory: the "
     "paper's model, without the input image; measured: slope between two batch sizes, the float32 image included, 12 "
-    "bytes per pixel at three channels). Peak MB: all that is live, weights, gradients and optimizer included; 1 MB = "
+    "bytes per pixel at three channels). Peak MB: theory, the paper's M, which is weights and, images aside, what "
+    "grows with the batch; measured, all that is live, images, weight gradients and optimizer included; 1 MB = "
     "1,000,000 bytes.",
     "Forward-equivalents: operations of a training step in forward passes (3 = forward and backward, nothing "
     "recomputed). Step time: measured, relative to the same network in ideal mode (a baseline's that is in it: to "

@@ -21,7 +21,6 @@ class ReversibleBlock(InvertibleLayer):
     """
 
     exact = True
-    calls = True  # F and G, which are modules or look to themselves
 
     def __init__(self, f: nn.Module, g: nn.Module, slice_bytes: int | None = None) -> None:
         super().__init__()

@@ -16,6 +16,7 @@ from bench.reversible.observer import working
 class InvertibleChain(InvertibleLayer):
     """Layers applied one after the other; retraced in the opposite order."""
 
+    computes = ("layers",)
     addition: Addition = FLOATING  # which knows in what numbers the state is held
 
     def __init__(self, *layers: InvertibleLayer) -> None:
@@ -25,7 +26,7 @@ class InvertibleChain(InvertibleLayer):
                 raise TypeError(f"A chain of invertible layers got a {type(layer).__name__}, which is not invertible.")
             if any(_computes_a_parameter(each) for each in own_modules(layer)):
                 raise TypeError(
-                    f"{type(layer).__name__} computes a parameter from others (torch.nn.utils.parametrize or prune),"
+                    f"{type(layer).__name__} computes a parameter from others (parametrize, prune or weight_norm),"
                     " which would get no gradient; an ordinary module may, as F or G of a ReversibleBlock."
                 )
         self.layers = cast(Sequence[InvertibleLayer], nn.ModuleList(layers))  # which does not tell what it holds
@@ -92,14 +93,15 @@ def flat(layer: InvertibleLayer) -> list[InvertibleLayer]:
 
 
 def own_modules(module: nn.Module) -> Iterator[nn.Module]:
-    """The modules whose parameters a layer computes with itself: not those that a block calls."""
+    """The modules whose parameters a layer computes with itself: not those that it calls."""
     yield module
-    if not (isinstance(module, InvertibleLayer) and module.calls):
-        for child in module.children():
+    for name, child in module.named_children():
+        if isinstance(child, InvertibleLayer) or not isinstance(module, InvertibleLayer) or name in module.computes:
             yield from own_modules(child)
 
 
 def _computes_a_parameter(module: nn.Module) -> bool:
-    """Whether a parameter of its own is made from others, by a parametrisation or by pruning."""
-    pruned = any(name.endswith("_orig") and name[:-5] not in module._parameters for name in module._parameters)
-    return "parametrizations" in module._modules or pruned
+    """Whether a parameter of its own is made from others, by a parametrisation, by pruning or by weight_norm."""
+    sources = {name.rpartition("_")[0] for name in module._parameters if name.endswith(("_orig", "_g", "_v"))}
+    made = any(name in module.__dict__ and name not in module._parameters for name in sources)
+    return "parametrizations" in module._modules or made

@@ -17,8 +17,12 @@ from bench.reversible.random_state import Generators
 from bench.reversible.recorded import Recording
 
 Modes = list[tuple[nn.Module, bool]]
-# What is known to write its running statistics in training, and not to read them.
-ONLY_WRITING = (nn.modules.batchnorm._NormBase, InvertibleBatchNorm2d)
+# Of what is known to write its running statistics in training, and not to read them: not of what is made of it.
+ONLY_WRITING = {
+    nn.modules.batchnorm._BatchNorm.forward,
+    nn.SyncBatchNorm.forward,
+    nn.modules.instancenorm._InstanceNorm.forward,
+}
 NORMALISING = "running_mean"  # a buffer that only modules with running statistics have
 
 
@@ -46,7 +50,8 @@ def call_of(module: nn.Module) -> Call:
 
 
 def _reads_buffers(module: nn.Module) -> bool:
-    return not (module.training and isinstance(module, ONLY_WRITING))
+    only_writes = isinstance(module, InvertibleBatchNorm2d) or type(module).forward in ONLY_WRITING
+    return not (module.training and only_writes)
 
 
 @contextlib.contextmanager
@@ -102,7 +107,8 @@ def parameters_left(call: Call) -> Iterator[None]:
     if before != [_version(each) for each in parameters]:
         raise RuntimeError(
             "F or G of a reversible block has changed a parameter of its own in place, and the backward pass would do"
-            " so once more; make it a buffer that it replaces by another, or use reconstruction='ideal'."
+            " so once more; change it after the optimizer's step, make it a buffer that F replaces by another, or use"
+            " reconstruction='ideal'."
         )
 
 

@@ -29,6 +29,7 @@ class Int16Stem(InvertibleLayer):
     """
 
     exact = is_stem = True
+    computes = ("convolution", "above")
 
     def __init__(
         self, convolution: nn.Conv2d, norm: InvertibleBatchNorm2d, *above: InvertibleLayer, parts: int = 2

@@ -88,7 +88,9 @@ class InvertibleLayer(nn.Module):
     exact: bool = False  # whether its inverse gives back the very bits of a state on a grid
     from_output: bool = False  # whether its gradient needs its output only, not its input
     is_stem: bool = False  # whether it makes the state from a network's input, in parts of its own
-    calls: bool = False  # whether it only calls its modules, and leaves their gradients to autograd
+    computes: tuple[
+        str, ...
+    ] = ()  # its modules, beside layers, that it does not call: it computes with their parameters
     observer: Any = None  # who is told of this layer's work (see `observing`)
 
     def forward(self, x: Tensor) -> Tensor:

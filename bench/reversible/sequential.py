@@ -111,6 +111,11 @@ class ReversibleSequential(nn.Sequential):
         """Consecutive invertible layers as chains: one, or with exact reconstruction as many as that needs."""
         if self.reconstruction != "exact":
             return [InvertibleChain(*layers)]
+        if any(_stores(module) for layer in layers for module in layer.modules()):
+            raise ValueError(
+                "A ReversibleSequential with reconstruction='ideal' inside an exact network computes other bits with"
+                " gradients than without; give it reconstruction='noisy' or 'exact'."
+            )
         names = {layer: f"layer {index} ({type(layer).__name__})" for index, layer in enumerate(self)}
         runs = exact_runs(layers)
         return [exact_chain(run, [names[layer] for layer in run], self.grid, self.store) for run in runs]
@@ -133,3 +138,7 @@ class ReversibleSequential(nn.Sequential):
         if prefix + GRID_BITS in state_dict:
             self.grid.bits = int(state_dict.pop(prefix + GRID_BITS))
         super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+def _stores(module: nn.Module) -> bool:
+    return isinstance(module, ReversibleSequential) and module.reconstruction == "ideal"

@@ -20,7 +20,10 @@ def check_network(model: nn.Module, processes: Processes, epoch: int) -> None:
 
     The loss need not tell: a state of 16-bit whole numbers cannot hold what is no number, and makes zeros of it.
     """
-    numbers = [each.detach() for each in (*model.parameters(), *model.buffers()) if each.is_floating_point()]
+    # Of buffers the statistics alone: a mask, say, may well be infinite.
+    statistics = (each for name, each in model.named_buffers() if name.rpartition(".")[2].startswith("running_"))
+    every = (*model.parameters(), *statistics)
+    numbers = [each.detach() for each in every if each.is_floating_point() and each.numel()]
     # Of several processes each has its own statistics, and all end together: a sum with what is no number is none.
     if not math.isfinite(processes.sum_(get_total_norm(numbers, math.inf))):
         raise Diverged(f"a parameter or a running statistic is not finite after epoch {epoch}")

@@ -44,11 +44,11 @@ def gpu_lease(kind: str, count: int = 1, folder: Path | None = None) -> Iterator
     if not gpus:
         yield Lease()
         return
+    if count > len(gpus):
+        raise InputError(f"{count} GPUs were asked for, but this process sees {len(gpus)}; ask for fewer.")
     if _held:
         yield _held[0]
         return
-    if count > len(gpus):
-        raise InputError(f"{count} GPUs were asked for, but this process sees {len(gpus)}; ask for fewer.")
     folder = folder or Path(tempfile.gettempdir()) / f"gpu-leases-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     start, before = time.monotonic(), {name: os.environ.get(name) for name in (VISIBLE, ORDER)}

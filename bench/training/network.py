@@ -38,8 +38,8 @@ def check_budget(budget: int) -> None:
     needed, available = BYTES_A_PARAMETER * budget, psutil.virtual_memory().available
     if needed > available:
         raise InputError(
-            f"A budget of {budget:,} parameters takes {needed / 1e9:,.1f} GB for weights, gradients and momentum, but"
-            f" this machine has {available / 1e9:,.1f} GB of free memory; lower the budget."
+            f"A budget of {budget:,} parameters takes {needed / 1e6:,.0f} MB for weights, gradients and momentum, but"
+            f" this machine has {available / 1e6:,.0f} MB of free memory; lower the budget."
         )
 
 

@@ -6,8 +6,11 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from types import FrameType
+
+import torch
 
 GRACE_S = 60.0  # that a run which does not answer, inside a library or a driver, is given after its limit
 TOGETHER_S = 10.0  # within which the processes of one run come to its limit
@@ -47,9 +50,11 @@ def time_limit(
     signal.setitimer(signal.ITIMER_REAL, 0 if several else seconds)
     try:
         yield
-    except RuntimeError:
-        if several and time.monotonic() > started + seconds - TOGETHER_S:
-            watchdog.join()  # it ends this process: that another one has ended looks like an error here
+    except RuntimeError as error:
+        lost = several and not isinstance(error, torch.OutOfMemoryError)  # as where another process has ended
+        if lost and time.monotonic() > started + seconds - TOGETHER_S:
+            traceback.print_exc()  # it may have been something else
+            watchdog.join()  # which ends this process
         raise
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)

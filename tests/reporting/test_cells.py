@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from bench.reporting.cells import percent_interval
+from bench.reporting.cells import percent_interval, ratio
 
 
 @pytest.mark.parametrize(
@@ -10,3 +10,13 @@ from bench.reporting.cells import percent_interval
 )
 def test_a_gap_of_nothing_has_no_minus(mean, shown):
     assert percent_interval(pd.Series({"gap_mean": mean, "gap_n": 1}), "gap", signed=True) == f"{shown} (1 pair)"
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [((1.0, 1.0, 1.0), "1"), ((1.5, 1.5, 1.5), "1.50"), ((1.5, 1.4, 1.625), "1.50 (1.40–1.62)"), ((None,) * 3, "—")],
+)
+def test_a_ratio_has_an_interval_where_there_is_more_than_one_round(values, shown):
+    assert (
+        ratio(pd.Series(dict(zip(("step_ratio", "step_ratio_low", "step_ratio_high"), values, strict=True)))) == shown
+    )

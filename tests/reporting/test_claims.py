@@ -122,6 +122,24 @@ def test_a_whole_batch_of_unknown_size_or_peak_stops_nothing(tmp_path):
     assert made.display.set_index([("Number", "")])[("Measured", "")][WHOLE] == "—"
 
 
+def test_a_number_is_table_2s_and_says_what_became_of_the_runs_that_are_not_in_it(tmp_path):
+    runs = [Run("hybrid", "noisy", device, seed) for device in ("machine", "capped") for seed in (1, 2, 3)]
+    for run in runs:
+        seconds = {1: 60.0, 2: 66.0, 3: 6_000.0}[run.seed]
+        held = {1: 400_000_000, 2: 400_000_000, 3: 900_000_000}[run.seed]
+        low = {"outcome__status": "below-target", "outcome__accuracy": 0.8} if run.seed == 3 else {}
+        if run.device == "machine" and run.seed == 2:
+            low = {"outcome__status": "diverged", "outcome__accuracy": None}
+        changes = {"seconds__load": 0.0, "seconds__training": seconds, "peak_memory__process_resident_bytes": held}
+        write_train(tmp_path, run, **changes, **low)
+    made = table(tmp_path, "capped", read_runs(tmp_path, runs, {run.name: KEY for run in runs}))
+    shown = made.display.set_index([("Number", "")])[("Measured", "")]
+    assert shown["proposed model: accuracy"] == "87.5 (1 ok, 1 below target, 1 diverged)"
+    assert value(made.frame, "proposed model: accuracy", "status") == "1 ok, 1 below target, 1 diverged"
+    assert shown["training on 1 GB"] == "1.1 (2 ok, 1 below target)"  # the median, in minutes
+    assert shown["training on 1 GB: memory"] == "900 (2 ok, 1 below target)"  # the most
+
+
 @pytest.mark.parametrize(
     ("states", "status", "records"),
     [

@@ -149,3 +149,19 @@ def test_a_measurement_that_ran_out_of_memory_is_a_record_to_show(tmp_path):
     write_record(memory_path(tmp_path, ("hybrid", "noisy")), record)
     caption = table1(tmp_path, HYBRID["noisy"]).caption
     assert "hardware CPU A" in caption and "1 memory records planned: 1 recorded" in caption
+
+
+def test_stale_runs_that_are_used_but_did_not_end_are_told(tmp_path):
+    fill(tmp_path)
+    lost = {"outcome__status": "diverged", "outcome__accuracy": None, "digest__key": "old"}
+    write_train(tmp_path, HYBRID["noisy"][2], **lost)
+    assert table1(tmp_path, include_stale=True).display.iloc[1][("Accuracy", "%")].endswith("; 1 stale not at its end")
+
+
+def test_a_peak_that_was_told_along_the_slope_is_said_to_be(tmp_path):
+    fill(tmp_path)
+    sentence = "The measured peak of hybrid, noisy at batch 512 is extrapolated from smaller batches."
+    for extrapolated in (False, True):
+        record = memory_record("hybrid", "noisy", measured__table_peak_extrapolated=extrapolated)
+        write_record(memory_path(tmp_path, ("hybrid", "noisy")), record)
+        assert (sentence in table1(tmp_path).warnings) == extrapolated

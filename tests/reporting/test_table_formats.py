@@ -111,6 +111,14 @@ def test_a_label_stays_in_its_cell_and_is_no_markup(tmp_path):
     assert "two lines   [a](b)" in to_latex(table)
 
 
+@pytest.mark.parametrize("label", ["[emulated] card", "* card"])
+def test_a_label_is_no_argument_of_what_is_before_it(tmp_path, label):
+    for run in RUNS:
+        write_train(tmp_path, run)
+    latex = to_latex(build_tables(study(RUNS, labels={"capped": label}), tmp_path)[1])
+    assert f"{{}}{label}" in latex and not re.search(r"(\\\\|\\midrule)\s*[\[*]", latex)
+
+
 def test_broken_record_is_named_in_every_table_that_lacks_it(tmp_path):
     for run in RUNS:
         write_train(tmp_path, run)

@@ -1,11 +1,12 @@
 """What F and G keep to so that calling them again gives what they gave before, and what is said where they do not."""
 
 import copy
+import warnings
 
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations, parametrize, prune
+from torch.nn.utils import parametrizations, parametrize, prune, weight_norm
 from torch.utils.checkpoint import checkpoint
 
 from bench.architectures import build
@@ -15,6 +16,7 @@ from bench.reversible import (
     InvertibleBatchNorm2d,
     InvertibleChain,
     InvertibleConv2d,
+    InvertibleLayer,
     InvertibleLeakyReLU,
     RenormalisedBatchNorm2d,
     ReversibleBlock,
@@ -66,7 +68,7 @@ def test_layers_that_are_used_twice_are_trained_step_after_step(layers, reconstr
     torch.manual_seed(0)
     net = network(repeated(*layers()), reconstruction=reconstruction)
     twin, tolerance = copy.deepcopy(net), 1e-9 if reconstruction == "noisy" else 1e-5  # beside the grid
-    twin.reconstruction = "ideal"
+    twin.reconstruction, buffers = "ideal", [id(buffer) for buffer in net.buffers()]
     for each in (net, twin):
         optimizer = torch.optim.SGD(each.parameters(), lr=0.1)
         for step in range(3):
@@ -75,6 +77,7 @@ def test_layers_that_are_used_twice_are_trained_step_after_step(layers, reconstr
             each(images(step, *SHAPE)).square().mean().backward()
             optimizer.step()
     assert all(isinstance(parameter, nn.Parameter) for parameter in net.parameters())
+    assert [id(buffer) for buffer in net.buffers()] == buffers
     weights = net.state_dict()
     for name, expected in twin.state_dict().items():
         assert relative_error(weights[name], expected) < tolerance, name
@@ -140,22 +143,29 @@ def test_a_parameter_that_a_call_changes_would_be_changed_twice():
         network(reading)(images(0, *SHAPE))
 
 
+class Renormalising(nn.BatchNorm2d):
+    """Subtracts the mean of all batches, this one included, and is otherwise no batch norm."""
+
+    def __init__(self, in_place: bool) -> None:
+        super().__init__(2, affine=False)
+        self.in_place = in_place
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean = x.detach().mean((0, 2, 3))
+        if self.in_place:
+            self.running_mean.lerp_(mean, 0.5)
+        else:
+            self.running_mean = self.running_mean.lerp(mean, 0.5)
+        return torch.tanh(3 * (x - self.running_mean.clone()[:, None, None]))
+
+
+@pytest.mark.parametrize("in_place", [False, True])
 @pytest.mark.parametrize("reconstruction", ["noisy", "exact"])
-def test_a_normalisation_that_reads_its_statistics_in_training_reads_the_old_ones_again(reconstruction):
-    class Renormalising(nn.Module):
-        """By the statistics of all batches, this one included."""
+def test_a_normalisation_that_reads_its_statistics_in_training_reads_the_old_ones_again(reconstruction, in_place):
+    def half():
+        return nn.Sequential(convolution(), Renormalising(in_place))
 
-        def __init__(self):
-            super().__init__()
-            self.convolution = convolution()
-            self.register_buffer("running_mean", torch.zeros(1, 2, 1, 1))
-
-        def forward(self, x):
-            x = self.convolution(x)
-            self.running_mean = self.running_mean + 0.5 * (x.detach().mean((0, 2, 3), keepdim=True) - self.running_mean)
-            return torch.tanh(3 * (x - self.running_mean))
-
-    net = network(Renormalising(), Renormalising(), reconstruction=reconstruction)
+    net = network(half(), half(), reconstruction=reconstruction)
     tolerance = 1e-9 if reconstruction == "noisy" else 1e-5  # beside the grid
     assert_same_gradients(net, lambda net: net(images(0, *SHAPE)).square().sum(), tolerance)
 
@@ -165,6 +175,17 @@ def test_reversible_networks_inside_f_keep_to_it_too():
     outer = ReversibleSequential(ReversibleBlock(inner, nn.Conv2d(4, 4, 1))).double()
     for training in (True, False):
         assert_same_gradients(outer.train(training), lambda net: net(images(0, 3, 8, 6, 6)).square().sum())
+
+
+def test_stored_activations_inside_an_exact_network_would_be_other_bits():
+    inner = network(convolution(), reconstruction="ideal")
+    net = ReversibleSequential(ReversibleBlock(inner, nn.Conv2d(4, 4, 1)), reconstruction="exact").double()
+    x = images(0, 3, 8, 6, 6)
+    with pytest.raises(ValueError, match="inside an exact network computes other bits"):
+        net(x)
+    inner.reconstruction = "noisy"
+    net(x).square().sum().backward()
+    assert all(parameter.grad is not None for parameter in net.parameters())
 
 
 def test_statistics_that_were_read_must_not_change_before_the_backward_pass():
@@ -329,9 +350,12 @@ def test_so_it_is_wherever_the_engine_computes_with_it(reconstruction, late):
         change(net[0].f.layers)
         return net
 
-    for change in (lambda layers: computed(layers[0], "f"), lambda layers: halved(layers[0], "f")):
+    for change in (computed, halved, weight_norm):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # torch's own weight_norm has a successor
+            changed = network_of(lambda layers, change=change: change(layers[0], "f"))
         with pytest.raises(TypeError, match="computes a parameter from others"):
-            network_of(change)(images(0, *SHAPE).float())
+            changed(images(0, *SHAPE).float())
     renormalised = RenormalisedBatchNorm2d(4)
     computed(renormalised.norm)
     stem = Int16Stem(nn.Conv2d(3, 4, 3, padding=1, bias=False), InvertibleBatchNorm2d(4))
@@ -339,6 +363,42 @@ def test_so_it_is_wherever_the_engine_computes_with_it(reconstruction, late):
     for layer in (renormalised, stem):
         with pytest.raises(TypeError, match="computes a parameter from others"):
             ReversibleSequential(layer)(images(0, *SHAPE).float())
+
+
+def test_a_layer_of_ones_own_may_call_what_computes_its_weight():
+    class Coupling(InvertibleLayer):
+        """(a, b) -> (a, b + net(a)), whose gradient is autograd's."""
+
+        parts = 2
+
+        def __init__(self, net: nn.Module) -> None:
+            super().__init__()
+            self.net = net
+
+        def differentiable(self, state):
+            return [state[0], state[1] + self.net(state[0])]
+
+        def trace(self, state):
+            self.replay(state, None)
+
+        def replay(self, state, memo):
+            state[1] += self.net(state[0])
+
+        def undo(self, state, memo):
+            state[1] -= self.net(state[0])
+
+        def retrace(self, state, grad, memo, wanted):
+            with torch.enable_grad():
+                x = state[0].detach().requires_grad_()
+                parameters = [each for each in self.net.parameters() if wanted(each)]
+                y = self.net(x)
+            found, *gradients = torch.autograd.grad(y, [x, *parameters], grad[1])
+            state[1] -= y.detach()
+            grad[0] += found
+            return dict(zip(parameters, gradients, strict=True))
+
+    net = ReversibleSequential(Coupling(parametrizations.weight_norm(convolution())), Coupling(convolution())).double()
+    assert_same_gradients(net, lambda net: net(images(0, *SHAPE)).square().sum())
 
 
 def test_weights_that_were_kept_without_a_gradient_are_told():

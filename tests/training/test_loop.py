@@ -169,11 +169,18 @@ def test_a_network_that_hides_what_is_no_number_ends_as_diverged(make_trainer, p
             if place == "parameter":
                 self.hidden = nn.Parameter(hidden)
             else:
-                self.register_buffer("hidden", hidden)
+                self.register_buffer("running_hidden", hidden)
+                self.hidden = self.running_hidden
+            self.register_buffer("mask", torch.tensor([-torch.inf]))
+            self.register_buffer("nothing", torch.empty(0))
 
         def forward(self, images):
             return self.linear(images.flatten(1)) + torch.nan_to_num(self.hidden)
 
+    sound = make_trainer(Hides())
+    with torch.no_grad():
+        sound.model.hidden.zero_()
+    assert outcome_of(sound.train, sound.history, 0.5).status == "ok"
     trainer = make_trainer(Hides())
     outcome = outcome_of(trainer.train, trainer.history, 0.9)
     assert outcome.status == "diverged" and "running statistic is not finite after epoch 1" in outcome.reason

@@ -84,11 +84,13 @@ def test_the_run_before_is_gone_when_the_next_reads_its_images(tmp_path, monkeyp
     monkeypatch.setattr(run.TrainingRun, "load", load)
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(CONFIG))
     command = ["search", "--config", str(tmp_path / "tiny.yaml"), "--architecture", "resnet18", "--try", "epochs=1,2"]
+    enable = gc.enable
+    monkeypatch.setattr(gc, "enable", lambda: None)  # as `main` does when torch is imported
     gc.disable()
     try:
         assert main([*command, "--validation-images", "50", "--output", str(tmp_path / "s")]) == 0
     finally:
-        gc.enable()
+        enable()
     assert alive == [0, 0] and len(networks) == 2
 
 

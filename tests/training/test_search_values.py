@@ -61,7 +61,7 @@ def test_values_that_no_configuration_could_have_are_refused_before_anything_is_
     ("tried", "sentence"),
     [
         ("batch_size=20,1", "training.batch_size is 1; it must be 2 or more"),
-        ("options.gain=1,0", "gain must be above 0"),
+        ("options.logit_scale=1,0", "logit_scale must be above 0"),
     ],
 )
 def test_what_the_recipe_or_the_network_refuses_is_told_before_the_first_run(

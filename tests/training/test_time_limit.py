@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+import torch
 
 from bench.training.outcome import outcome_of
 from bench.training.time_limit import TimedOut, time_limit
@@ -73,6 +74,34 @@ def test_a_body_that_does_not_answer_is_given_up():
     )
     assert done.returncode == 0
     assert "it did not answer" in done.stdout
+
+
+LOST = """
+from bench.training.time_limit import time_limit
+with time_limit(0.5, print, several=True):
+    raise RuntimeError("Connection closed by peer")
+"""
+
+
+def test_one_of_several_that_has_lost_another_at_the_limit_comes_to_it_as_well_and_says_what_it_met():
+    done = subprocess.run(
+        [sys.executable, "-u", "-c", LOST],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": "."},
+    )
+    assert done.returncode == 0 and done.stdout == "not done after 0.5 seconds, the time limit of a run\n"
+    assert "Connection closed by peer" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("seconds", "error"),
+    [(5, torch.OutOfMemoryError("CUDA out of memory")), (60, RuntimeError("lost")), (5, KeyError())],
+)
+def test_other_errors_of_one_of_several_pass_through(seconds, error, never):
+    with pytest.raises(type(error)), time_limit(seconds, never, several=True):
+        raise error
 
 
 def test_timed_out_is_no_memory_refusal_nor_divergence():

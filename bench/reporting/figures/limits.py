@@ -34,7 +34,7 @@ def repair_limits(repairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def formula_limits(noise: pd.DataFrame) -> pd.DataFrame:
-    """A row a layer and parameter: the noise from which on the formula is off by more than 5 %."""
+    """A row a layer and parameter: the least noise at which the formula is off by more than 5 %."""
     rows = []
     for (layer, parameter), group in noise.groupby(["layer", "parameter"], sort=False):
         off = group.loc[group["relative_error"].abs() > OFF, "noise_to_signal_db"]

@@ -7,9 +7,10 @@ GLOSSARY = {
     "c0; depths": "Channels after the stem; blocks or units at each resolution.",
     "Parameters": "Trained numbers. All architectures have the same budget within 2 %, i-RevNet excepted.",
     "Bytes per pixel": "Memory of a training step for each pixel of the input batch, weights and fixed costs "
-    "aside: the paper's model, and measured as the slope of the peak between two batch sizes.",
+    "aside: the paper's model, and measured as the slope, between two batch sizes, of what grows with the batch.",
     "Peak MB": "Highest memory of a training step, MB of 1,000,000 bytes: live tensors on a CPU in Table 1, the "
-    "process in Table 2; what the allocator handed out on CUDA.",
+    "process in Table 2; what the allocator handed out on CUDA. Theory is the paper's M, without weight gradients, "
+    "optimizer and images.",
     "Forward-equivalents": "Operations of a training step in forward passes: 3 where nothing is recomputed.",
     "Step time": "Measured time of a training step relative to the same network in ideal mode (a baseline: to "
     "ResNet-18), median and its 95 % bootstrap interval over paired rounds.",
