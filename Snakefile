@@ -66,7 +66,8 @@ def cores(wildcards):
 # as a parameter of the rules: an environment that moved must not make every record anew. A prefix replaces Snakemake's own,
 # without which a step that fails before a pipe would be taken for one that succeeded (a plain sh may lack the option).
 if not workflow.deployment_settings.deployment_method:
-    shell.prefix(f"set -eu; ! (set -o pipefail) 2> /dev/null || set -o pipefail; export PATH={quote(str(Path(sys.executable).parent))}:$PATH; ")
+    strict = "set -eu; ! (set -o pipefail) 2> /dev/null || set -o pipefail"
+    shell.prefix(f"{strict}; export PATH={quote(str(Path(sys.executable).parent))}:$PATH; ")
 
 
 # Not at a dry run, nor where nothing is made that another workflow could be making, as by the rule tables.

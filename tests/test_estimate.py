@@ -111,7 +111,7 @@ def test_a_budget_that_memory_does_not_hold_is_refused_before_anything_is_built(
     config = {**configuration, "budget": budget}
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=10**7))
     monkeypatch.setattr("bench.training.network.solve", built)
-    with pytest.raises(InputError, match=rf"A budget of {budget:,} parameters takes .* GB .* lower the budget"):
+    with pytest.raises(InputError, match=rf"A budget of {budget:,} parameters takes .* MB .* lower the budget"):
         Estimator(config, tmp_path).seconds(job(config, tmp_path, "hybrid-noisy-machine-seed1"))
 
 
