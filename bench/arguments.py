@@ -25,15 +25,12 @@ def check_words(words: Sequence[str], arguments: argparse.Namespace) -> None:
     """
     for before, word in pairwise(words):
         option, equals, value = word.partition("=")
-        if not word or (option.startswith("--") and equals and not value):
-            raise InputError(f"{option or before} is given nothing; give it a value, or leave it out.")
-    output = vars(arguments).get("output")
-    if output is None or arguments.step not in ONE_FILE:
-        return
-    for before, word in pairwise(["", *words]):
-        place = word.removeprefix("--output=")
-        if (before == "--output" or place != word) and place.endswith(os.sep):
-            raise InputError(f"--output {place} is a folder; give the file that is to be written.")
+        if not (option.startswith("--") and equals):
+            option, value = before, word
+        if not value:
+            raise InputError(f"{option} is given nothing; give it a value, or leave it out.")
+        if option == "--output" and arguments.step in ONE_FILE and value.endswith(os.sep):
+            raise InputError(f"--output {value} is a folder; give the file that is to be written.")
 
 
 def check(arguments: argparse.Namespace) -> None:

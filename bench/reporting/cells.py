@@ -97,6 +97,6 @@ def accuracy(row: pd.Series) -> str:
     if row["stale_used"]:
         text += ", stale used"
     # Of stale runs that are used only those that came to their end are in the mean.
-    unfinished = int(row["runs_planned"]) - int(row["accuracy_n"]) - sum(left_out.values())
-    failed = [f"{unfinished} stale not at its end"] if unfinished > 0 else []
-    return "; ".join([text, *(f"{number} {word}" for word, number in left_out.items()), *failed])
+    if (unfinished := int(row["runs_planned"]) - int(row["accuracy_n"]) - sum(left_out.values())) > 0:
+        left_out["stale not at its end"] = unfinished
+    return "; ".join([text, *(f"{number} {word}" for word, number in left_out.items())])

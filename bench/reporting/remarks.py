@@ -50,7 +50,7 @@ def overflows(runs: pd.DataFrame, include_stale: bool = False) -> list[str]:
 
 def extrapolated(measurements: pd.DataFrame, include_stale: bool = False) -> list[str]:
     """Networks whose peak at the table's batch size was told by the slope, and not measured."""
-    used = measurements[measurements["memory_status"].isin(used_statuses(include_stale))]
+    used = _used(measurements, include_stale)
     return [
         f"The measured peak of {row['architecture']}, {row['reconstruction']} at batch {row['batch_size']:.0f} is "
         "extrapolated from smaller batches."
@@ -61,10 +61,15 @@ def extrapolated(measurements: pd.DataFrame, include_stale: bool = False) -> lis
 def mismatches(runs: pd.DataFrame, measurements: pd.DataFrame, include_stale: bool = False) -> list[str]:
     """Networks that were measured with another parameter count than the one they were trained with."""
     trained = usable(runs, include_stale).groupby(["architecture", "reconstruction"])["parameters"].first()
-    used = measurements[measurements["memory_status"].isin(used_statuses(include_stale))]
+    used = _used(measurements, include_stale)
     measured = used.set_index(["architecture", "reconstruction"])["parameters"].dropna()
     return [
         f"{names[0]}, {names[1]} was measured with {count:,.0f} parameters but trained with {trained[names]:,.0f}."
         for names, count in measured.items()
         if names in trained.index and trained[names] != count
     ]
+
+
+def _used(measurements: pd.DataFrame, include_stale: bool) -> pd.DataFrame:
+    """The rows whose memory is in the table."""
+    return measurements[measurements["memory_status"].isin(used_statuses(include_stale))]

@@ -108,18 +108,23 @@ def test_one_process_tells_of_what_all_have_found_of_exactness(make_trainer, tmp
     assert sentence.startswith("Another process of this run")
 
 
-@pytest.fixture(scope="module")
-def run_by_two(tmp_path_factory):
-    """A folder with a run of RevNet by two processes, started by the plain command."""
-    folder = tmp_path_factory.mktemp("two")
+def start_two(folder, epochs, timeout, **settings):
+    """Train RevNet by two processes, started by the plain command, into `folder`/run; returns what it printed."""
     devices = [{"name": "machine", "device": "cpu", "processes": 2}]
-    config = {**CONFIG, "devices": devices, "training": {**CONFIG["training"], "epochs": 3}}
+    config = {**CONFIG, "devices": devices, "training": {**CONFIG["training"], "epochs": epochs}, **settings}
     (folder / "tiny.yaml").write_text(yaml.safe_dump(config))
     command = [sys.executable, "-m", "bench", "train", "--config", str(folder / "tiny.yaml"), "--seed", "1"]
     command += ["--architecture", "revnet", "--reconstruction", "noisy", "--output", str(folder / "run")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout)
     assert done.returncode == 0, done.stderr
-    return folder, done.stderr
+    return done.stderr
+
+
+@pytest.fixture(scope="module")
+def run_by_two(tmp_path_factory):
+    """A folder with a run by two processes, and what it printed."""
+    folder = tmp_path_factory.mktemp("two")
+    return folder, start_two(folder, epochs=3, timeout=300)
 
 
 def test_the_command_starts_two_and_writes_one_record(run_by_two):
@@ -138,20 +143,13 @@ def test_the_command_starts_two_and_writes_one_record(run_by_two):
     assert printed.count("epoch 1/3 ") == 1
 
 
-def test_two_processes_come_to_the_limit_of_time_together(run_by_two):
+def test_two_processes_come_to_the_limit_of_time_together(tmp_path):
     """Interrupted one by one, each would wait for the other."""
-    folder, _ = run_by_two
-    config = yaml.safe_load((folder / "tiny.yaml").read_text())
-    config |= {"training": {**config["training"], "epochs": 100_000}, "time_limit_s": 2}
-    (folder / "long.yaml").write_text(yaml.safe_dump(config))
-    command = [sys.executable, "-m", "bench", "train", "--config", str(folder / "long.yaml"), "--seed", "1"]
-    command += ["--architecture", "revnet", "--reconstruction", "noisy", "--output", str(folder / "long")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50)
-    assert done.returncode == 0, done.stderr
-    record = json.loads((folder / "long" / "record.json").read_text())
+    start_two(tmp_path, epochs=100_000, timeout=50, time_limit_s=2)
+    record = json.loads((tmp_path / "run" / "record.json").read_text())
     assert record["outcome"]["status"] == "timed-out" and record["history"]
     assert record["outcome"]["reason"] == "not done after 2 seconds, the time limit of a run"
-    assert (folder / "long" / "checkpoint.pt").exists()
+    assert (tmp_path / "run" / "checkpoint.pt").exists()
 
 
 def test_a_run_by_two_is_another_than_a_run_by_one(run_by_two):

@@ -64,14 +64,15 @@ with time_limit(0.1, print, grace_s=0.2):
 """
 
 
+def ended(script: str) -> subprocess.CompletedProcess[str]:
+    """A process that ran `script`, which is to end by itself."""
+    environment = {**os.environ, "PYTHONPATH": "."}
+    command = [sys.executable, "-u", "-c", script]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+
+
 def test_a_body_that_does_not_answer_is_given_up():
-    done = subprocess.run(
-        [sys.executable, "-u", "-c", HANG],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, "PYTHONPATH": "."},
-    )
+    done = ended(HANG)
     assert done.returncode == 0
     assert "it did not answer" in done.stdout
 
@@ -84,13 +85,7 @@ with time_limit(0.5, print, several=True):
 
 
 def test_one_of_several_that_has_lost_another_at_the_limit_comes_to_it_as_well_and_says_what_it_met():
-    done = subprocess.run(
-        [sys.executable, "-u", "-c", LOST],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, "PYTHONPATH": "."},
-    )
+    done = ended(LOST)
     assert done.returncode == 0 and done.stdout == "not done after 0.5 seconds, the time limit of a run\n"
     assert "Connection closed by peer" in done.stderr
 
