@@ -158,5 +158,5 @@ def _finished(record: dict[str, Any], here: dict[str, dict[str, Any]]) -> bool:
     kind = record["settings"]["device_type"]
     if kind not in here:  # asking takes a process where there is a GPU
         here[kind] = hardware(torch_device(kind))
-    same = all(record["hardware"][part] == here[kind][part] for part in ("cpu", "gpu"))
+    same = all(record["hardware"].get(part) == here[kind][part] for part in ("cpu", "cpu_capability", "gpu"))
     return same and record["outcome"]["status"] in ("ok", "below-target")

@@ -37,19 +37,22 @@ GENERATED = ("results", "paper_tables")  # changed by every run: they do not mak
 def hardware(device: "torch.device") -> dict[str, Any]:
     """The machine as a record names it; `device` is what was computed on, in words for the tables.
 
+    A CPU's name does not say which vector instructions torch uses on it, and with AVX-512 a training takes a half or a
+    third of the time that it takes with AVX2: hence `cpu_capability`.
     `passes`: whether the engine's passes over activations were Triton kernels in this process; None if never on a GPU.
     """
     import torch  # here, since plans ask for a digest only, and torch takes seconds to import
 
     from bench.reversible.fused import description
 
-    cpu, threads = cpu_name(), torch.get_num_threads()
+    cpu, threads, capability = cpu_name(), torch.get_num_threads(), torch.backends.cpu.get_cpu_capability()
     cuda = device.type == "cuda"
     gpu = torch.cuda.get_device_name(device) if cuda else None
     limit = os.environ.get(WORKSPACE_LIMIT) if cuda else None
     return {
-        "device": gpu or f"{cpu} ({threads} thread{'s' if threads > 1 else ''})",
+        "device": gpu or f"{cpu} ({threads} thread{'s' if threads > 1 else ''}, {capability})",
         "cpu": cpu,
+        "cpu_capability": capability,
         "threads": threads,
         "memory_bytes": psutil.virtual_memory().total,
         "gpu": gpu,

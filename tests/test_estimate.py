@@ -83,7 +83,8 @@ def test_earlier_runs_on_this_hardware_give_the_rate(configuration: dict[str, An
 @pytest.mark.parametrize(
     "spoil",
     [
-        {"hardware": {"cpu": "another", "gpu": None}},
+        {"hardware": {**hardware(torch.device("cpu")), "cpu": "another"}},
+        {"hardware": {**hardware(torch.device("cpu")), "cpu_capability": "another"}},
         {"outcome": {"status": "diverged"}},
         {"settings": {}},
         {"settings": {"device_type": "cpu", "architecture": "hybrid", "reconstruction": "of old"}},

@@ -15,6 +15,7 @@ def test_hardware_names_the_cpu_and_its_threads():
     found = provenance.hardware(CPU)
     assert found["cpu"] and found["threads"] == torch.get_num_threads() and found["memory_bytes"] > 10**8
     assert found["device"].startswith(found["cpu"]) and f"({found['threads']} thread" in found["device"]
+    assert found["cpu_capability"] and found["device"].endswith(f", {found['cpu_capability']})")
     assert found["gpu"] is None and found["driver"] is None
 
 

@@ -1,15 +1,14 @@
 """The registry of networks: what each is called, which reconstructions it has, and how it is built."""
 
 import inspect
-import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from types import NoneType, UnionType
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar
 
 from torch import nn
 
+from bench.architectures.option_types import is_whole, wanted
 from bench.architectures.search import Search
 from bench.errors import InputError
 
@@ -26,15 +25,6 @@ KINDS = {
 }
 NUMBERS = ("initial_channels", "classes", "in_channels")  # arguments that are whole numbers of at least 1
 SHAPE = (*NUMBERS, "depths")  # what every builder takes; what it takes besides are its options
-# Types of options whose values are checked, in words.
-KINDS_OF_OPTIONS = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    str: "text",
-    tuple: "a list",
-    NoneType: "null",
-}
 
 
 @dataclass(frozen=True)
@@ -53,16 +43,6 @@ class Architecture:
         """The builder's arguments with their default values, `reconstruction` left out."""
         parameters = inspect.signature(self.builder).parameters.values()
         return {parameter.name: parameter.default for parameter in parameters if parameter.name != "reconstruction"}
-
-    def kinds(self, option: str) -> tuple[type, ...]:
-        """Types of `KINDS_OF_OPTIONS` that the option may have, by its annotation; () where that does not say."""
-        try:
-            annotation = inspect.signature(self.builder, eval_str=True).parameters[option].annotation
-        except NameError:  # a name that is there for type checkers alone
-            return ()
-        parts = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
-        kinds = tuple(get_origin(part) or part for part in parts)
-        return kinds if all(kind in KINDS_OF_OPTIONS for kind in kinds) else ()
 
     @property
     def depths(self) -> tuple[int, ...]:
@@ -160,19 +140,18 @@ def check(architecture: Architecture, arguments: dict[str, Any]) -> None:
         raise InputError(f"{name} takes no argument {unknown[0]!r}; choose from: {', '.join(defaults)}.")
     for key in NUMBERS:
         value = arguments.get(key, defaults[key])
-        if not _is_whole(value, at_least=1):
+        if not is_whole(value, at_least=1):
             raise InputError(f"{name}: {key} must be a whole number of at least 1, not {value!r}.")
     depths = arguments.get("depths", defaults["depths"])
-    if not isinstance(depths, tuple) or not depths or not all(_is_whole(depth, at_least=0) for depth in depths):
+    if not isinstance(depths, tuple) or not depths or not all(is_whole(depth, at_least=0) for depth in depths):
         raise InputError(f"{name}: depths must be whole numbers of at least 0, one a resolution, not {depths!r}.")
     channels, multiple = arguments.get("initial_channels", defaults["initial_channels"]), architecture.search.multiple
     if channels % multiple:
         raise InputError(f"{name}: initial_channels must be a multiple of {multiple}, not {channels}.")
     for key in _options(arguments):
-        kinds, value = architecture.kinds(key), arguments[key]
-        if kinds and value != defaults[key] and not any(_is_of(value, kind) for kind in kinds):
-            wanted = " or ".join(KINDS_OF_OPTIONS[kind] for kind in kinds)
-            raise InputError(f"{name}: the option {key} must be {wanted}, not {value!r}.")
+        value = arguments[key]
+        if value != defaults[key] and (kind := wanted(architecture.builder, key, value)):
+            raise InputError(f"{name}: the option {key} must be {kind}, not {value!r}.")
 
 
 def check_options(name: str, options: Iterable[str]) -> None:
@@ -190,16 +169,3 @@ def check_options(name: str, options: Iterable[str]) -> None:
 
 def _options(arguments: dict[str, Any]) -> list[str]:
     return [key for key in arguments if key not in (*SHAPE, "reconstruction")]
-
-
-def _is_of(value: Any, kind: type) -> bool:
-    """Whether `value`, of YAML or of Python, may stand for an option of type `kind`."""
-    if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if kind is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, tuple | list if kind is tuple else kind)
-
-
-def _is_whole(value: Any, at_least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= at_least

@@ -177,8 +177,8 @@ def branch(module: nn.Module, slice_bytes: int | None = None) -> Branch:
     if not isinstance(module, InvertibleLayer):
         return OrdinaryBranch(module)
     layers = flat(module)
-    InvertibleChain(*layers)  # which refuses what it cannot train
-    return SlicedBranch(layers, slice_bytes) if sliceable(layers) else ChainBranch(InvertibleChain(*layers))
+    chain = InvertibleChain(*layers)  # which refuses what it cannot train
+    return SlicedBranch(layers, slice_bytes) if sliceable(layers) else ChainBranch(chain)
 
 
 def made_of(module: nn.Module) -> list[tuple[nn.Module, type, tuple[str, ...]]]:

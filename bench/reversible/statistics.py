@@ -24,10 +24,24 @@ def running_statistics(norm: Norm) -> Statistics:
 
 
 def counted(norm: Norm, moments: Moments) -> Statistics:
-    """Those of a forward pass of `norm` in training whose input has these moments; the running ones take note."""
-    count, variance = moments.count, moments.squares / moments.count
-    unbiased = variance * (count / max(count - 1, 1))
+    """Those of a forward pass of `norm` in training whose input has these moments; the running ones take note.
+
+    Raises `ValueError` where that is less than two values a channel.
+    """
+    count = require_several(moments.count)
+    variance = moments.squares / count
+    unbiased = variance * (count / (count - 1))
     norm.running_mean.lerp_(moments.mean.to(norm.running_mean.dtype), norm.momentum)
     norm.running_var.lerp_(unbiased.to(norm.running_var.dtype), norm.momentum)
     dtype = norm.weight.dtype
     return Statistics(moments.mean.to(dtype), torch.rsqrt(variance + norm.eps).to(dtype), True)
+
+
+def require_several(count: int) -> int:
+    """`count`, the values a channel of a forward pass in training: of one there is no variance."""
+    if count < 2:
+        raise ValueError(
+            f"Batch normalisation in training needs 2 or more values a channel, but was given {count}; "
+            "give more images, or larger ones, or call eval()."
+        )
+    return count

@@ -8,7 +8,7 @@ they are used. Rank 0 alone writes.
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, distributed, nn
@@ -25,6 +25,7 @@ class Processes:
     count: int = 1
     local_rank: int = 0
     group: "distributed.ProcessGroup | None" = None  # None: torch's default group
+    store: "distributed.Store | None" = None  # what they tell each other outside a collective call; None: nothing
 
     @property
     def several(self) -> bool:
@@ -84,8 +85,9 @@ def join_processes() -> Processes:
     """Meet the other processes of this run, on the CPU: no GPU is touched before one is leased."""
     if not started_by_torchrun():
         return ALONE
-    distributed.init_process_group("gloo")
-    return Processes(distributed.get_rank(), distributed.get_world_size(), int(os.environ["LOCAL_RANK"]))
+    store, rank, count = next(distributed.rendezvous("env://"))
+    distributed.init_process_group("gloo", store=store, rank=rank, world_size=count)
+    return Processes(rank, count, int(os.environ["LOCAL_RANK"]), store=distributed.PrefixStore("run", store))
 
 
 def on_device(processes: Processes, device: torch.device) -> Processes:
@@ -93,8 +95,7 @@ def on_device(processes: Processes, device: torch.device) -> Processes:
     if not processes.several or device.type == "cpu":
         return processes
     torch.cuda.set_device(processes.local_rank)
-    group = distributed.new_group(backend="nccl")
-    return Processes(processes.rank, processes.count, processes.local_rank, group)
+    return replace(processes, group=distributed.new_group(backend="nccl"))
 
 
 def leave_processes(processes: Processes) -> None:

@@ -17,6 +17,7 @@ from bench.training.batches import Batches
 from bench.training.checkpoint import Checkpoint
 from bench.training.clock import Clock, process_age
 from bench.training.device import device_entry, torch_device
+from bench.training.ending_together import end_for_all, hearing_of_others
 from bench.training.exactness import exactness
 from bench.training.lease import Lease
 from bench.training.loop import Trainer
@@ -101,7 +102,12 @@ class TrainingRun:
             with time_limit(self.config.get("time_limit_s"), self.give_up, several=self.processes.several):
                 self.build_and_train(batches, checkpoint, resume)
 
-        with memory_cap(self.device, self.cap_mb):
+        def give_up_memory(reason: str) -> None:
+            self.give_up(reason, "out-of-memory")
+            if self.processes.writes:
+                checkpoint.remove()
+
+        with hearing_of_others(self.processes, give_up_memory), memory_cap(self.device, self.cap_mb):
             outcome = outcome_of(train, self.history, target)
             peaks = memory_use.peaks(self.device)
         if self.processes.writes:
@@ -109,6 +115,8 @@ class TrainingRun:
             # With more time the run could go on from where it was.
             if outcome.status != "timed-out":
                 checkpoint.remove()
+        if outcome.status == "out-of-memory":
+            end_for_all(self.processes, str(outcome.reason))
         return self.place
 
     @property
@@ -132,11 +140,11 @@ class TrainingRun:
         write_record(self.place, record)
         print(last_line(self.run.name, record), file=sys.stderr, flush=True)
 
-    def give_up(self, reason: str) -> None:
+    def give_up(self, reason: str, status: str = "timed-out") -> None:
         """Write the record of a run that hangs; its process is about to be ended."""
         if self.processes.writes:
-            timed_out = Outcome("timed-out", reason, None, reached(self.history, self.config["target_accuracy"]))
-            self.write(timed_out, memory_use.peaks(self.device))
+            outcome = Outcome(status, reason, None, reached(self.history, self.config["target_accuracy"]))
+            self.write(outcome, memory_use.peaks(self.device))
 
     def load(self) -> Batches:
         """Read the data set, and put its images where they stay."""

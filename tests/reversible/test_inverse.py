@@ -101,6 +101,16 @@ def test_gamma_eps_bounds_the_scale_as_in_equation_23():
     assert torch.allclose(layer(x), normalised * 0.25, atol=1e-12)
 
 
+@pytest.mark.parametrize("reconstruction", ["ideal", "noisy"])
+def test_batch_norm_of_one_value_a_channel_has_no_variance_in_training(reconstruction):
+    norm = InvertibleBatchNorm2d(2).train()
+    layers = ReversibleSequential(norm, reconstruction=reconstruction)
+    with pytest.raises(ValueError, match="2 or more values a channel, but was given 1; give more images"):
+        layers(torch.ones(1, 2, 1, 1))
+    assert torch.equal(norm.running_var, torch.ones(2))
+    assert layers.eval()(torch.ones(1, 2, 1, 1)).isfinite().all()
+
+
 def test_batch_norm_in_training_needs_a_forward_pass_before_its_inverse():
     with pytest.raises(RuntimeError, match="there was none yet"):
         InvertibleBatchNorm2d(4).inverse(torch.zeros(1, 4, 2, 2))

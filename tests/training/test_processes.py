@@ -152,6 +152,34 @@ def test_two_processes_come_to_the_limit_of_time_together(tmp_path):
     assert (tmp_path / "run" / "checkpoint.pt").exists()
 
 
+# In one of the two processes alone: what it may happen to with some memory of its own, or a busier GPU.
+REFUSED = """
+import os
+from bench.training.loop import Trainer
+
+step, taken = Trainer.step, []
+
+def refused(self, images, labels):
+    taken.append(images)
+    if os.environ["RANK"] == "{rank}" and len(taken) > {steps}:
+        raise MemoryError("out of memory at last")
+    return step(self, images, labels)
+
+Trainer.step = refused
+"""
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_one_process_that_is_refused_memory_ends_the_run_of_both_with_its_record(rank, tmp_path):
+    (tmp_path / "refused.py").write_text(REFUSED.format(rank=rank, steps=12))  # ten an epoch
+    start_two(tmp_path, epochs=100_000, timeout=60, plugins=["refused.py"])
+    record = json.loads((tmp_path / "run" / "record.json").read_text())
+    assert record["outcome"]["status"] == "out-of-memory" and len(record["history"]) == 1
+    told = " (in process 2 of 2)" if rank else ""
+    assert record["outcome"]["reason"] == f"out of memory at last{told}"
+    assert not (tmp_path / "run" / "checkpoint.pt").exists()
+
+
 def test_a_run_by_two_is_another_than_a_run_by_one(run_by_two):
     from bench import configuration
     from bench.plan import Run, run_key
