@@ -1,8 +1,13 @@
-"""What glibc does with memory that is freed, which decides what a step on the CPU costs.
+"""What the allocator does with memory that is freed, which decides what a step costs.
 
-By default glibc returns large freed blocks to the kernel and asks for them again at the next step. Mapping pages then
-takes a large part of a step that stores its activations, and reversible networks, which store little, look faster than
-they are. So timed runs keep freed pages. Runs under a cap return them at once: there, what counts is what is in use.
+On the CPU it is glibc's. By default it returns large freed blocks to the kernel and asks for them again at the next
+step. Mapping pages then takes a large part of a step that stores its activations, and reversible networks, which store
+little, look faster than they are. So timed runs keep freed pages. Runs under a cap return them at once: there, what
+counts is what is in use.
+
+On a GPU it is torch's, which keeps freed memory in segments of the sizes that were asked for. Near a cap a tensor may
+fit into none of them, though enough is free in pieces: it is refused, or waits until segments have been given back, at
+step after step. So runs under a cap have segments that grow and shrink.
 """
 
 import ctypes
@@ -15,6 +20,9 @@ NEVER, SMALL_BLOCK_BYTES = -1, 64 * 1024
 
 def set_allocator(device: torch.device, capped: bool) -> str:
     """Choose how freed memory is treated from here on; returns it in words, for the record."""
+    if device.type == "cuda" and capped:
+        torch._C._accelerator_setAllocatorSettings("expandable_segments:True")
+        return "expandable segments"
     if device.type != "cpu":
         return "default"
     if capped:

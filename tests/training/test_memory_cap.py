@@ -8,6 +8,7 @@ import textwrap
 import pytest
 import torch
 
+from bench.training.allocator import set_allocator
 from bench.training.memory_cap import memory_cap
 
 PREAMBLE = """
@@ -94,6 +95,41 @@ def test_on_a_gpu_memory_beyond_the_cap_is_refused_until_it_is_lifted():
         with pytest.raises(torch.OutOfMemoryError):
             torch.ones(50_000_000, device=cuda)
     assert torch.ones(50_000_000, device=cuda).sum().item() == 5e7
+
+
+def test_segments_expand_on_a_gpu_under_a_cap_and_nowhere_else(monkeypatch):
+    told = []
+    monkeypatch.setattr(torch._C, "_accelerator_setAllocatorSettings", told.append)
+    assert set_allocator(torch.device("cuda"), capped=False) == "default"
+    assert told == []
+    assert set_allocator(torch.device("cuda"), capped=True) == "expandable segments"
+    assert told == ["expandable_segments:True"]
+
+
+# 110 MB are free, 60 of them asked for; the 30 that are held lie in the midst of what was had first.
+PIECES = """
+def block(megabytes):
+    return torch.empty(megabytes * 10**6, dtype=torch.uint8, device=gpu)
+
+gpu, refused = torch.device("cuda"), False
+words = set_allocator(gpu, capped=CAPPED)
+with memory_cap(gpu, 140):
+    pieces = block(100)
+    del pieces
+    pieces = [block(30) for _ in range(3)]
+    pieces[0] = pieces[2] = None
+    try:
+        block(60)
+    except torch.OutOfMemoryError:
+        refused = True
+print(json.dumps([words, refused]))
+"""
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="the allocator's segments need a GPU")
+def test_on_a_gpu_what_is_free_in_pieces_can_be_had_under_a_cap():
+    assert run(PIECES.replace("CAPPED", "False")) == ["default", True]
+    assert run(PIECES.replace("CAPPED", "True")) == ["expandable segments", False]
 
 
 # The same large block is asked for and given back again and again; minor faults count the pages that the kernel mapped.
