@@ -7,7 +7,8 @@
 #
 # SCALE=quick     which scale (cpu, floor, floor-gpu, noise, paper, paper-short, quick, smoke); without it, the one that
 #                 suits this machine
-# CORES=1         cores, of which a run on a CPU takes as many as its scale says (default: 2 where there are as many)
+# CORES=1         cores, of which a run on a CPU takes as many as its scale says, and a test one (default: 2 where there
+#                 are as many)
 # ARGS=...        further options of snakemake (or of pytest, for `make test`), such as ARGS=-n
 # PYTHON=python3  the Python (3.11 or newer) that .venv is made with
 
@@ -36,7 +37,7 @@ test-slurm: .venv/ready
 
 # One thread: a second costs small tensors more than it gives, many times as much where the cores are shared.
 test: .venv/checks
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) --dist loadgroup $(ARGS)
 
 coverage: .venv/checks
 	@$(BIN)/python -m coverage erase

@@ -23,6 +23,13 @@ if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What tests share is made once (`--dist loadgroup`): all of the tree go to one worker, others by their files."""
+    for item in items:
+        shared = "tree" if "tree" in getattr(item, "fixturenames", ()) else item.path.as_posix()
+        item.add_marker(pytest.mark.xdist_group(shared))
+
+
 @pytest.fixture(scope="session")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the tree as git knows it, in a folder whose name has spaces, in which the workflow has run."""
