@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.reversible.channelwise import pull_back, scale_and_shift, weighted_sums
-from bench.reversible.layer import Gradients, InvertibleLayer, State, Wanted, channel_slices
+from bench.reversible.layer import Gradients, InvertibleLayer, State, Wanted, channel_slices, per_channel
 from bench.reversible.moments import Moments
 from bench.reversible.statistics import Statistics, counted, require_several, running_statistics
 
@@ -43,7 +43,7 @@ class InvertibleBatchNorm2d(InvertibleLayer):
 
     def differentiable(self, state: State) -> State:
         if self.training:
-            require_several(_values(state))
+            require_several(per_channel(state[0]))
         outputs, means, deviations, scale = [], [], [], self.scale()
         for part, channels in zip(state, channel_slices(state), strict=True):
             output, mean, inverse_deviation = torch.native_batch_norm(
@@ -77,7 +77,7 @@ class InvertibleBatchNorm2d(InvertibleLayer):
 
     def retrace(self, state: State, grad: State, memo: Statistics, wanted: Wanted, slope: float = 1.0) -> Gradients:
         sums = self.gradient_sums(state, grad, slope)
-        self.pull_back(state, grad, memo, sums, _values(state), slope)
+        self.pull_back(state, grad, memo, sums, per_channel(state[0]), slope)
         return self.parameter_gradients(sums, wanted)
 
     def gradient_sums(self, state: State, grad: State, slope: float = 1.0) -> Tensor:
@@ -144,11 +144,6 @@ class InvertibleBatchNorm2d(InvertibleLayer):
         """The statistics of a forward pass in training, whose input has these moments; the running ones take note."""
         self._latest = counted(self, moments)
         return self._latest
-
-
-def _values(state: State) -> int:
-    """Values a channel."""
-    return state[0].numel() // state[0].shape[1]
 
 
 def _scale_and_shift(state: State, factor: Tensor, shift: Tensor, slope: float = 1.0) -> None:

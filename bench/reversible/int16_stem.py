@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from bench.reversible.batch_norm import InvertibleBatchNorm2d, Statistics
 from bench.reversible.int16 import Int16Grid
-from bench.reversible.layer import Gradients, InvertibleLayer, State, Wanted, accumulate, memory_format
+from bench.reversible.layer import Gradients, InvertibleLayer, State, Wanted, accumulate, memory_format, per_channel
 from bench.reversible.moments import Moments
 from bench.reversible.slices import SLICE_BYTES, batch_slices
 
@@ -72,7 +72,7 @@ class Int16Stem(InvertibleLayer):
         return memo
 
     def retrace(self, state: State, grad: State, memo: StemMemo, wanted: Wanted) -> Gradients:
-        image, count = memo.image, state[0].numel() // state[0].shape[1]
+        image, count = memo.image, per_channel(state[0])
         sums: Any = sum(self.norm.gradient_sums(*self._below(state, grad, s)) for s in self._slices(image))
         gradients = self.norm.parameter_gradients(sums, wanted)
         for s in self._slices(image):

@@ -58,6 +58,11 @@ def channel_slices(state: State) -> list[slice]:
     return [slice(start, end) for start, end in itertools.pairwise(ends)]
 
 
+def per_channel(x: Tensor) -> int:
+    """Values that each channel of `x` (B, C, H, W) has."""
+    return x.numel() // x.shape[1]
+
+
 def memory_format(x: Tensor) -> torch.memory_format:
     """The memory format in which `x` is dense (channels last only where that differs from the usual one)."""
     if x.is_contiguous():

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from bench.reversible.channelwise import channel_sum, weighted_sums
 from bench.reversible.fused import fused
-from bench.reversible.layer import State
+from bench.reversible.layer import State, per_channel
 
 
 class Moments:
@@ -25,7 +25,7 @@ class Moments:
 
     def add(self, state: State) -> None:
         """Take in a state's parts (N, C_i, H, W), which together have the C channels."""
-        count = state[0].numel() // state[0].shape[1]
+        count = per_channel(state[0])
         mean, squares = (torch.cat(found) for found in zip(*map(_moments, state), strict=True))
         total = self.count + count
         difference = mean.double() - self.mean
@@ -41,6 +41,6 @@ def _moments(part: Tensor) -> tuple[Tensor, Tensor]:
     if (kernels := fused(part)) is not None:
         mean, squares = kernels.moments(part)
         return mean, squares
-    mean = channel_sum(part) / (part.numel() // part.shape[1])
+    mean = channel_sum(part) / per_channel(part)
     # sum x (x - mean) = n var: one pass with no temporary, where `torch.var` on a CPU takes many times as long.
     return mean, weighted_sums(part, part, mean, torch.ones_like(mean))[1]

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from bench.reversible.batch_norm import InvertibleBatchNorm2d, Statistics
-from bench.reversible.layer import Gradients, InvertibleLayer, State, Wanted, channel_slices
+from bench.reversible.layer import Gradients, InvertibleLayer, State, Wanted, channel_slices, per_channel
 
 
 class RenormalisedBatchNorm2d(InvertibleLayer):
@@ -36,7 +36,7 @@ class RenormalisedBatchNorm2d(InvertibleLayer):
         sign = torch.sign(self.norm.scale().detach())
         variance = (memo.inverse_deviation.double() ** -2 - self.norm.eps).clamp_(min=0)
         for part, channels in zip(state, channel_slices(state), strict=True):
-            count = part.numel() // part.shape[1]
+            count = per_channel(part)
             deviation = (variance[channels] * (count / max(count - 1, 1))).sqrt().to(part.dtype)
             variance_y, mean_y = torch.var_mean(part, (0, 2, 3), correction=0)
             # A channel without any variation has no direction to restore: it becomes its mean.

@@ -27,7 +27,7 @@ from torch import Tensor
 from bench.reversible.activated import ActivatedNorm, activated, steps
 from bench.reversible.batch_norm import InvertibleBatchNorm2d
 from bench.reversible.contract import left_as_they_are
-from bench.reversible.layer import Gradients, InvertibleLayer, Memo, State, Subtract, Wanted, accumulate
+from bench.reversible.layer import Gradients, InvertibleLayer, Memo, State, Subtract, Wanted, accumulate, per_channel
 from bench.reversible.moments import Moments
 from bench.reversible.observer import working
 from bench.reversible.passes import buffers, recomputations
@@ -92,7 +92,7 @@ class SlicedBranch:
             for s in batch_slices(x[0], self.slice_bytes):
                 state, grad = self._output_of(norm, x, grad_y, held, s, memo, gradients, wanted)
                 with working("retrace", step, state, grad, s):
-                    step.pull_back(state, grad, memo[norm], sums, x[0].numel() // x[0].shape[1])
+                    step.pull_back(state, grad, memo[norm], sums, per_channel(x[0]))
                 known = viewed(x, s) if below < 0 else None
                 accumulate(gradients, self._retraced(bottom, norm, state, grad, s, memo, wanted, known))
                 if step_below is None:

@@ -23,7 +23,17 @@ from torch import Tensor
 from bench.reversible.addition import Terms
 from bench.reversible.channelwise import Activated, computed
 from bench.reversible.fused import fused
-from bench.reversible.layer import Gradients, State, Subtract, Wanted, accumulate, join, memory_format, parted
+from bench.reversible.layer import (
+    Gradients,
+    State,
+    Subtract,
+    Wanted,
+    accumulate,
+    join,
+    memory_format,
+    parted,
+    per_channel,
+)
 from bench.reversible.moments import Moments
 from bench.reversible.passes import buffers, recomputations
 from bench.reversible.recorded import run_again
@@ -94,10 +104,10 @@ class StreamedBranch:
                 below = unit.taken(below)
                 if index + 1 == len(self.units):
                     c = unit.convolved(below) if held is None else held[s]
-                    grad = unit.pull_back_activated(join(viewed(grad_y, s)), c, memo[index], sums, _pixels(x))
+                    grad = unit.pull_back_activated(join(viewed(grad_y, s)), c, memo[index], sums, per_channel(x[0]))
                 else:
                     c, grad = unit.convolved(below), held[s]
-                    unit.pull_back(grad, c, memo[index], sums, _pixels(x))
+                    unit.pull_back(grad, c, memo[index], sums, per_channel(x[0]))
                 grad, found = unit.pull_back_convolution(grad, below, wanted)
                 accumulate(gradients, found)
                 if index:
@@ -163,7 +173,3 @@ def _put(c: Tensor, whole: Tensor | None, s: slice, x: State) -> Tensor:
 def _terms(output: Tensor | Activated, x: State) -> Terms:
     """The branch's output in the parts of `x`."""
     return [output] if len(x) == 1 else parted(computed(output), x)
-
-
-def _pixels(x: State) -> int:
-    return x[0].numel() // x[0].shape[1]

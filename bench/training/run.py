@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,23 +99,21 @@ class TrainingRun:
         memory_use.forget_peaks(self.device)
         target = self.config["target_accuracy"]
 
+        def give_up(status: str, reason: str) -> None:
+            """The end of a run that hangs, or waits for a process which has ended."""
+            outcome = Outcome(status, reason, None, reached(self.history, target))
+            self.finish(outcome, memory_use.peaks(self.device), checkpoint)
+
+        timed_out, out_of_memory = partial(give_up, "timed-out"), partial(give_up, "out-of-memory")
+
         def train() -> None:
-            with time_limit(self.config.get("time_limit_s"), self.give_up, several=self.processes.several):
+            with time_limit(self.config.get("time_limit_s"), timed_out, several=self.processes.several):
                 self.build_and_train(batches, checkpoint, resume)
 
-        def give_up_memory(reason: str) -> None:
-            self.give_up(reason, "out-of-memory")
-            if self.processes.writes:
-                checkpoint.remove()
-
-        with hearing_of_others(self.processes, give_up_memory), memory_cap(self.device, self.cap_mb):
+        with hearing_of_others(self.processes, out_of_memory), memory_cap(self.device, self.cap_mb):
             outcome = outcome_of(train, self.history, target)
             peaks = memory_use.peaks(self.device)
-        if self.processes.writes:
-            self.write(outcome, peaks)
-            # With more time the run could go on from where it was.
-            if outcome.status != "timed-out":
-                checkpoint.remove()
+        self.finish(outcome, peaks, checkpoint)
         if outcome.status == "out-of-memory":
             end_for_all(self.processes, str(outcome.reason))
         return self.place
@@ -124,8 +123,10 @@ class TrainingRun:
         """The record."""
         return self.folder / "record.json"
 
-    def write(self, outcome: Outcome, peaks: dict[str, Any]) -> None:
-        """Write the record, and its last line to the log."""
+    def finish(self, outcome: Outcome, peaks: dict[str, Any], checkpoint: Checkpoint) -> None:
+        """Write the record, where this process is the one that writes, and its last line to the log."""
+        if not self.processes.writes:
+            return
         record = run_record.run_record(
             self.settings,
             outcome,
@@ -139,12 +140,9 @@ class TrainingRun:
         )
         write_record(self.place, record)
         print(last_line(self.run.name, record), file=sys.stderr, flush=True)
-
-    def give_up(self, reason: str, status: str = "timed-out") -> None:
-        """Write the record of a run that hangs; its process is about to be ended."""
-        if self.processes.writes:
-            outcome = Outcome(status, reason, None, reached(self.history, self.config["target_accuracy"]))
-            self.write(outcome, memory_use.peaks(self.device))
+        # With more time the run could go on from where it was.
+        if outcome.status != "timed-out":
+            checkpoint.remove()
 
     def load(self) -> Batches:
         """Read the data set, and put its images where they stay."""

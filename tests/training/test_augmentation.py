@@ -9,6 +9,7 @@ from bench.training.augmentation import Augmentation, Choices, reflect
 from bench.training.batches import Batches
 
 CPU = torch.device("cpu")
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
 
 def translated(image: torch.Tensor, dy: int, dx: int, mirrored: bool, reach: int) -> torch.Tensor:
@@ -84,6 +85,22 @@ def test_an_epoch_shows_each_image_at_most_once_in_whole_batches(make_images, ma
     seen = [batch for batch, _ in batches.training(1)]
     assert [len(batch) for batch in seen] == [16] * 6
     assert len(torch.cat(seen)[:, 0, 0, 0].unique()) == 96
+
+
+@pytest.mark.parametrize("device", [CPU, pytest.param(torch.device("cuda"), marks=needs_gpu)])
+def test_images_kept_on_the_host_make_the_same_batches(make_images, make_recipe, device, monkeypatch):
+    on_device = Batches(make_images(), make_recipe(), 0, device)
+    on_host = Batches(make_images(), make_recipe(), 0, device, keep_on=CPU)
+    if device == CPU:  # as if it were another one; without a GPU there is no page-locked memory
+        on_host.on_host, empty = True, torch.empty
+        monkeypatch.setattr(torch, "empty", lambda *size, pin_memory, **options: empty(*size, **options))
+    assert on_host.on_host and not on_device.on_host
+    for epoch in (1, 2):
+        pairs = list(zip(on_host.training(epoch), on_device.training(epoch), strict=True))
+        assert len(pairs) == on_host.steps_per_epoch
+        assert all(torch.equal(a, b) and torch.equal(c, d) for (a, c), (b, d) in pairs)
+    for (a, c), (b, d) in zip(on_host.testing(), on_device.testing(), strict=True):
+        assert a.device == b.device and torch.equal(a, b) and torch.equal(c, d)
 
 
 def test_test_images_come_all_and_in_order(make_images, make_recipe):
