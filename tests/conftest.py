@@ -23,6 +23,7 @@ if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
 
+@pytest.hookimpl(tryfirst=True)  # before the workers name their tests by groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What tests share is made once (`--dist loadgroup`): all of the tree go to one worker, others by their files."""
     for item in items:
