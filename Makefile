@@ -37,7 +37,7 @@ test-slurm: .venv/ready
 
 # One thread: a second costs small tensors more than it gives, many times as much where the cores are shared.
 test: .venv/checks
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) --dist loadgroup $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) $(ARGS)
 
 coverage: .venv/checks
 	@$(BIN)/python -m coverage erase

@@ -23,12 +23,20 @@ if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
 
-@pytest.hookimpl(tryfirst=True)  # before the workers name their tests by groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What tests share is made once (`--dist loadgroup`): all of the tree go to one worker, others by their files."""
-    for item in items:
-        shared = "tree" if "tree" in getattr(item, "fixturenames", ()) else item.path.as_posix()
-        item.add_marker(pytest.mark.xdist_group(shared))
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist, which `make test` has
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """What tests share is made once: of several workers one has all files of this folder, and with them the tree.
+
+    The others have files of the folders within, one after another.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::")[0]
+            return "tests" if file.count("/") == 1 else file
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
