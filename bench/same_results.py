@@ -16,14 +16,14 @@ before. The next change makes an entry void, and a test then asks to renew it, a
 # with the same running statistics, tell together of overflows and of what was not exact, and come to a limit of time
 # or of memory together; batch normalisation in training refuses one value a channel, whose variance was zero; a cap
 # on a GPU's memory, which ended in an error before, holds, and steps under it become no CUDA graph, its segments grow
-# and shrink, and its images are augmented there, not on the host; a GPU is leased
-# once for all that one process measures; i-RevNet's logits may have a scale; values of options are checked. Shown on
-# a CPU, by making records again and comparing all but times and the new settings' names:
+# and shrink, and its images are augmented there, not on the host; a GPU is leased once for all that one process
+# measures; i-RevNet's logits may have a scale; values of options are checked. Shown on a CPU, by making records again
+# and comparing all but times and the new settings' names:
 #   quick  all 74 records and 14 CSV files: losses, accuracies, bytes, signal-to-noise ratios, angles
 #   floor  bytes of all networks, by category
 # What one process does was run on a GPU as well (results/reference/h200), but for what came after those records: that
-# images under a cap are augmented there. The other kernels, compiled for a
-# GPU, have the same instructions on numbers as before; addresses are computed in another order.
+# under a cap segments grow, with which what was refused may fit, and images are augmented there. Kernels, compiled for
+# a GPU, have the same instructions on numbers as before; addresses are computed in another order.
 SAME_AS = {
     "ecffab4ae6b9": "2bfc2ed41860",  # trainings
     "16ebf1518ebc": "7f05ae0e8aac",  # memory and steps

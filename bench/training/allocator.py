@@ -6,8 +6,8 @@ little, look faster than they are. So timed runs keep freed pages. Runs under a 
 counts is what is in use.
 
 On a GPU it is torch's, which keeps freed memory in segments of the sizes that were asked for. Near a cap a tensor may
-fit into none of them, though enough is free in pieces: it is refused, or waits until segments have been given back, at
-step after step. So runs under a cap have segments that grow and shrink.
+fit into none of them, and be refused, though enough is free in pieces. So runs under a cap have segments that grow and
+shrink.
 """
 
 import ctypes

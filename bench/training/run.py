@@ -124,7 +124,7 @@ class TrainingRun:
         return self.folder / "record.json"
 
     def finish(self, outcome: Outcome, peaks: dict[str, Any], checkpoint: Checkpoint) -> None:
-        """Write the record, where this process is the one that writes, and its last line to the log."""
+        """Write the record, tell of it, and remove a checkpoint that is done with, where this process is to write."""
         if not self.processes.writes:
             return
         record = run_record.run_record(

@@ -16,6 +16,7 @@ from bench.memory.at_work import AtWork
 from bench.memory.cost_model import pixel_cost
 from bench.memory.peak import make_optimizer, random_batch, track_step, training_step
 from bench.memory.timeline import SHOWN, Stretch, timeline
+from tests.gpu import needs_gpu
 
 BATCH, SIDE = 128, 16  # enough that a few thousand bytes a channel are nothing a pixel
 PIXELS = BATCH * SIDE**2
@@ -163,7 +164,7 @@ def test_networks_are_watched_with_what_exact_reconstruction_needs_on_a_gpu(monk
     assert all(exact == deterministic for exact, deterministic in wanted)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@needs_gpu
 @pytest.mark.parametrize("step", ["timeline", "measure"])
 def test_on_a_gpu_every_network_is_watched_and_measured(step, tmp_path):
     words = [step, "--config", str(CONFIG), "--device", "cuda"]

@@ -23,11 +23,11 @@ from bench.reversible import (
     ReversibleSequential,
     StreamedUnits,
 )
+from tests.gpu import needs_gpu
 from tests.reversible.networks import images, relative_error, unit
 
 SHAPE = (3, 4, 6, 6)
 TOLERANCE = {"noisy": 1e-9, "exact": 1e-5}  # of gradients, against stored activations; exact ones are beside the grid
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
 
 def convolution() -> nn.Conv2d:

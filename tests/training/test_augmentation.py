@@ -7,9 +7,9 @@ from torch.nn import functional
 from bench.errors import InputError
 from bench.training.augmentation import Augmentation, Choices, reflect
 from bench.training.batches import Batches
+from tests.gpu import needs_gpu
 
 CPU = torch.device("cpu")
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
 
 def translated(image: torch.Tensor, dy: int, dx: int, mirrored: bool, reach: int) -> torch.Tensor:
