@@ -165,7 +165,7 @@ from bench.training.time_limit import time_limit
 
 train_epoch, given_up = Trainer.train_epoch, []
 
-def without_limit(seconds, give_up, several):
+def without_limit(seconds, give_up):
     given_up.append(give_up)
     return contextlib.nullcontext()
 

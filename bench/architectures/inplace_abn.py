@@ -1,5 +1,8 @@
 """In-place activated batch normalisation (Rota Bulo et al., 2018; [15] in the paper) on ResNet-18."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from torch import nn
 
 from bench.architectures.registry import register
@@ -34,14 +37,15 @@ def inplace_abn(
     positive("inplace-abn", negative_slope=negative_slope)
     model = ResNet18(initial_channels, depths, classes, in_channels, widths)
 
-    def activated(norm: nn.BatchNorm2d) -> nn.Module:
-        inverted = InvertibleBatchNorm2d(norm.num_features, gamma_eps=gamma_eps)
+    def activated(channels: int) -> nn.Module:
+        inverted = InvertibleBatchNorm2d(channels, gamma_eps=gamma_eps)
         leaky = InvertibleLeakyReLU(negative_slope, inplace=True)
         return ReversibleSequential(inverted, leaky, reconstruction=reconstruction)
 
-    convolution, norm, _ = model.stem
-    model.stem = nn.Sequential(convolution, activated(norm))
-    for block in model.blocks:
-        block.norm1, block.inner_activation = activated(block.norm1), nn.Identity()
+    convolution, *_ = model.stem
+    model.stem = nn.Sequential(convolution, activated(initial_channels))
+    blocks: Iterable[Any] = model.blocks
+    for block in blocks:
+        block.norm1, block.inner_activation = activated(block.norm1.num_features), nn.Identity()
         block.activation = nn.LeakyReLU(negative_slope, inplace=True)
     return model

@@ -56,7 +56,7 @@ def streamed(
             f" stores float32) and one unit; got state {state!r}, reconstruction {reconstruction!r} and {units} units."
         )
     positive("streamed", units=units, negative_slope=negative_slope, logit_scale=logit_scale)
-    first = entry(in_channels, initial_channels, negative_slope, gamma_eps)
+    first: list[Any] = entry(in_channels, initial_channels, negative_slope, gamma_eps)
     layers = volume_preserving(
         "streamed",
         [Int16Stem(*first)] if state == "int16" else first,

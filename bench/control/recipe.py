@@ -4,6 +4,8 @@ It differs from the published one in three things: ten whole epochs, not 9.9; bf
 autocast; and the last weights are an average that the last step still moves.
 """
 
+from typing import Any
+
 from torch import nn
 from torch.optim import SGD
 
@@ -40,7 +42,7 @@ def recipe_of(epochs: int = 10, batch_size: int = 1024) -> Recipe:
 def make_optimizer(model: nn.Module, recipe: Recipe) -> SGD:
     """SGD with Nesterov's momentum; biases have their own rate, and are decayed no faster than weights."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": [p for p in parameters if p.ndim > 1], "factor": 1},
         {"params": [p for p in parameters if p.ndim <= 1], "factor": recipe.bias_rate},
     ]

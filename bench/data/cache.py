@@ -60,7 +60,7 @@ def read(place: Path, count: int) -> np.ndarray | None:
 
 def check_sum(array: np.ndarray) -> bytes:
     """CRC-32 of the array's bytes, 4 bytes: what follows them in the file."""
-    return zlib.crc32(np.ascontiguousarray(array)).to_bytes(4, "big")
+    return zlib.crc32(np.ascontiguousarray(array).data).to_bytes(4, "big")
 
 
 def write(place: Path, array: np.ndarray) -> None:

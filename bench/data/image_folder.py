@@ -85,14 +85,14 @@ def image_files(folder: Path) -> list[os.DirEntry]:
 
 def decode(paths: list[Path]) -> np.ndarray:
     """Decode images to uint8 (N, 3, H, W); `InputError` names the first that is broken or of another size."""
-    images = None
+    images: np.ndarray = np.empty(0, dtype=np.uint8)
     for number, path in enumerate(paths):
         try:
             with Image.open(path) as image:
                 pixels = np.asarray(image.convert("RGB"))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise InputError(f"{path} cannot be read as an image ({error}); replace or remove it.") from error
-        if images is None:
+        if number == 0:
             images = np.empty((len(paths), 3, *pixels.shape[:2]), dtype=np.uint8)
         if pixels.shape[:2] != images.shape[2:]:
             raise InputError(

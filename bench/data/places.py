@@ -21,7 +21,7 @@ def existing_files(folder: Path, names: Iterable[str]) -> dict[str, Path] | None
     return found
 
 
-def missing(name: str, places: Iterable[Path], how: str, reason: Exception | None = None) -> InputError:
+def missing(name: str, places: Iterable[Path | str], how: str, reason: Exception | None = None) -> InputError:
     """The error of a data set that was found nowhere: every place that was looked in, what failed, how to get it."""
     looked = ", ".join(str(place) for place in places)
     failed = f", and downloading it failed ({' '.join(str(reason).split())})" if reason else ""

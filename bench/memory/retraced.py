@@ -39,8 +39,9 @@ def sequence(trace: Trace, module: ReversibleSequential, x: Tensor) -> Tensor:
     layers = list(module)
     while layers:
         run: list[InvertibleLayer] = []
-        while layers and isinstance(layers[0], InvertibleLayer):
-            run.append(layers.pop(0))
+        while layers and isinstance(first := layers[0], InvertibleLayer):
+            run.append(first)
+            del layers[0]
         if run:
             if torch.is_autocast_enabled(x.device.type):
                 x = x.float()  # as the sequence does itself

@@ -86,7 +86,7 @@ def networks(config: dict[str, Any], architecture: str) -> tuple[dict[str, Any],
     for reconstruction in architecture_entry(config, architecture)["reconstructions"]:
         torch.manual_seed(0)
         models[reconstruction], shape = trained_network(config, architecture, reconstruction, recipe)
-    if beside := reference(architecture):
+    if (beside := reference(architecture)) and shape is not None:
         torch.manual_seed(0)
         options = {} if beside == RESNET18 else config["architectures"][architecture].get("options") or {}
         told = {"classes": config["classes"], "in_channels": config["in_channels"], **options}

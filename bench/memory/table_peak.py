@@ -15,7 +15,12 @@ from bench.training.outcome import first_line, is_memory_refusal
 MARGIN = 0.8  # of the memory that is free: workspaces and the rest of the process need some too
 
 # What a record holds in place of measurements for which memory ran out.
-NO_PEAK = {"peaks": [], "bytes_per_pixel": None, "table_peak_bytes": None, "table_peak_extrapolated": False}
+NO_PEAK: dict[str, Any] = {
+    "peaks": [],
+    "bytes_per_pixel": None,
+    "table_peak_bytes": None,
+    "table_peak_extrapolated": False,
+}
 
 
 def table_peak(

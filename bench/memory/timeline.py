@@ -88,7 +88,9 @@ class Roles(LiveBytes):
 
     def _settle(self) -> None:
         """Give every activation the category that its role and its life say."""
-        born, gone, after_forward = {}, {}, set()
+        born: dict[Storage, int] = {}
+        gone: dict[Storage, int] = {}
+        after_forward: set[Storage] = set()
         for index, events in enumerate(_stretches(self.events)):
             for event in events:
                 (born if event.change > 0 else gone).setdefault(event.storage, index)

@@ -10,6 +10,7 @@ import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +41,7 @@ class Entry:
     convolution: bool = False
 
 
-Rule = Callable[["Trace", nn.Module, Tensor], Tensor]
+Rule = Callable[["Trace", Any, Tensor], Tensor]
 
 
 class Trace:

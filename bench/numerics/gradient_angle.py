@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -19,7 +20,7 @@ def convolution_gradients(network: ReversibleSequential, reconstruction: str, im
     functional.cross_entropy(network(images).float(), labels).backward()
     network.reconstruction = before
     gradients = {
-        name: torch.cat([module.f.grad.flatten(), module.g.grad.flatten()]).double()
+        name: torch.cat([cast(Tensor, weight.grad).flatten() for weight in (module.f, module.g)]).double()
         for name, module in network.named_modules()
         if isinstance(module, InvertibleConv2d)
     }

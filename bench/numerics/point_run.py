@@ -38,7 +38,8 @@ def run_point(configuration: Configuration, point: Point, images: Images, device
     recipe = recipe_from(numerics["training"] | ({"norm_scale": "frozen"} if point.variant.frozen_gamma else {}))
     set_determinism(device, point.seed, capped=False)
     set_precision("tf32" if point.variant.tf32 else "float32")
-    model = place(network(configuration, point), device)
+    model = network(configuration, point)
+    place(model, device)
     set_norms(model, recipe)
     batches = Batches(images, recipe, point.seed, device)
     trainer = Trainer(model, batches, recipe, Clock(device))
@@ -70,7 +71,7 @@ def run_point(configuration: Configuration, point: Point, images: Images, device
 def network(configuration: Configuration, point: Point) -> ReversibleSequential:
     """The point's network, its weights drawn from torch's present random state."""
     reconstruction, norm_inverse = MODES[point.mode]
-    model = build(
+    model: Any = build(
         point.architecture,
         reconstruction,
         initial_channels=configuration["numerics"]["initial_channels"],

@@ -3,6 +3,8 @@
 Every method gets the very same modules; only what happens between forward and backward pass is its own.
 """
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -27,6 +29,7 @@ class Parts(nn.Module):
             self.head = nn.Linear(channels, CLASSES)
 
     @property
-    def pairs(self) -> list[tuple[nn.Module, nn.Module]]:
+    def pairs(self) -> list[tuple[nn.Sequential, nn.Sequential]]:
         """F and G of each block. Other libraries meet them as the `nn.Sequential` that they are."""
-        return list(zip(self.functions[::2], self.functions[1::2], strict=True))
+        functions: list[Any] = list(self.functions)
+        return list(zip(functions[::2], functions[1::2], strict=True))

@@ -1,6 +1,8 @@
 """What one method costs and how right it is: bytes per pixel, gradients, updates of the running statistics."""
 
+import math
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +42,7 @@ def gradients(model: nn.Module, parts: Parts, shape: Shape, dtype: torch.dtype =
     device = next(parts.parameters()).device
     images, labels = random_batch(shape.batch_size, shape.image_size, IN_CHANNELS, CLASSES, device)
     functional.cross_entropy(model(images.to(dtype)), labels).backward()
-    found = [parameter.grad.double().cpu() for parameter in parts.parameters()]
+    found = [cast(Tensor, parameter.grad).double().cpu() for parameter in parts.parameters()]
     model.zero_grad(set_to_none=True)
     return found
 
@@ -50,12 +52,12 @@ def compared(found: list[Tensor], reference: list[Tensor]) -> Gradients:
     differences = [one - other for one, other in zip(found, reference, strict=True)]
     total = sum(each.square().sum() for each in differences) / sum(each.square().sum() for each in reference)
     worst = max(float(d.abs().max() / r.abs().max()) for d, r in zip(differences, reference, strict=True))
-    return Gradients(float(total.sqrt()), worst)
+    return Gradients(math.sqrt(total), worst)
 
 
 def statistics_updates(parts: Parts) -> int:
     """How often batch norm has counted a batch since the network was made: one forward pass should count once."""
-    return max(int(norm.num_batches_tracked) for norm in parts.modules() if isinstance(norm, nn.BatchNorm2d))
+    return max(int(norm.num_batches_tracked or 0) for norm in parts.modules() if isinstance(norm, nn.BatchNorm2d))
 
 
 def peaks(model: nn.Module, shape: Shape, device: torch.device) -> list[Peak]:

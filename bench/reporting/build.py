@@ -7,11 +7,12 @@ from pathlib import Path
 import pandas as pd
 
 from bench.errors import InputError
+from bench.plan import Run
 from bench.reporting import devices, remarks, table1, table2
 from bench.reporting.caption import caption
 from bench.reporting.formats import Table
 from bench.reporting.measurements_frame import Pair, read_measurements
-from bench.reporting.records_frame import PlannedRun, read_runs, unplanned
+from bench.reporting.records_frame import read_runs, unplanned
 from bench.reporting.summary import select
 
 
@@ -21,7 +22,7 @@ class Study:
 
     scale: str
     target_accuracy: float
-    runs: Sequence[PlannedRun]
+    runs: Sequence[Run]
     pairs: Sequence[Pair]
     keys: Mapping[str, str]
     device: str  # the one whose accuracies Table 1 shows

@@ -18,7 +18,9 @@ def caption(
     used = usable(runs, include_stale)
     cited = [used[["hardware", "commit", "date"]].dropna(subset=["hardware"])]
     counts = [_counts("training runs", runs["status"], include_stale)]
-    for kind in ("memory", "steps") if measurements is not None else ():
+    for kind in ("memory", "steps"):
+        if measurements is None:
+            break
         names = {f"{kind}_{name}": name for name in ("status", "path", "hardware", "commit", "date")}
         records = measurements[list(names)].rename(columns=names).drop_duplicates("path")
         current = records["status"].isin(used_statuses(include_stale))

@@ -109,7 +109,7 @@ def _measured(row: pd.Series) -> str:
 
 
 def _number(value: float | None, missing: str) -> str:
-    if is_missing(value):
+    if value is None or is_missing(value):
         return missing
     return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 

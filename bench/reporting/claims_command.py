@@ -40,4 +40,4 @@ def claims_of(config: dict[str, Any], results: Path) -> Table:
     runs = read_runs(results, study.runs, study.keys, study.time_limit_s)
     capped = next((device["name"] for device in config["devices"] if device.get("memory_cap_mb")), None)
     key = partial(present_key, config)
-    return claims_table(config["scale"], results, runs, study.device, capped, key, study.labels.get(capped, ""))
+    return claims_table(config["scale"], results, runs, study.device, capped, key, study.labels.get(capped or "", ""))

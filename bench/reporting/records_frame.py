@@ -8,27 +8,18 @@ than the present, or timed out under a lower limit).
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 
 from bench.errors import InputError
 from bench.jobs import outgrown
+from bench.plan import Run
 from bench.records import recorded_digest
 from bench.reporting.record_schema import STATUSES, number, read_valid
 
 NOT_RUN, BROKEN, STALE = "not run", "broken", "stale"
 ALL_STATUSES = (*STATUSES, STALE, BROKEN, NOT_RUN)
-
-
-class PlannedRun(Protocol):
-    """What is asked of a planned run."""
-
-    architecture: str
-    reconstruction: str
-    device: str
-    seed: int
-    name: str
 
 
 def record_path(results: Path, name: str) -> Path:
@@ -37,7 +28,7 @@ def record_path(results: Path, name: str) -> Path:
 
 
 def read_runs(
-    results: Path, runs: Sequence[PlannedRun], keys: Mapping[str, str], time_limit_s: float | None = None
+    results: Path, runs: Sequence[Run], keys: Mapping[str, str], time_limit_s: float | None = None
 ) -> pd.DataFrame:
     """Read the planned `runs` of the folder `results`; `keys` gives each run's present key by its name.
 
@@ -48,14 +39,14 @@ def read_runs(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def unplanned(results: Path, runs: Sequence[PlannedRun]) -> list[str]:
+def unplanned(results: Path, runs: Sequence[Run]) -> list[str]:
     """Names of recorded runs that are not among the planned `runs`: no table shows them."""
     planned = {run.name for run in runs}
     found = {path.parent.name for path in results.glob("runs/*/record.json")}
     return sorted(found - planned)
 
 
-def _row(path: Path, run: PlannedRun, key: str | None, time_limit_s: float | None) -> dict[str, Any]:
+def _row(path: Path, run: Run, key: str | None, time_limit_s: float | None) -> dict[str, Any]:
     planned = {name: getattr(run, name) for name in ("architecture", "reconstruction", "device", "seed")}
     row = _EMPTY | planned | {"run": run.name, "path": str(path), "status": NOT_RUN}
     if not path.exists():

@@ -47,7 +47,7 @@ class Checkpoint:
 
     def load(self) -> tuple[dict[str, Any] | None, list[str]]:
         """The newest whole state of this run, or None, and what is to be said of checkpoints passed over."""
-        remarks = []
+        remarks: list[str] = []
         for place in (self.latest, self.previous):
             if not place.exists():
                 continue

@@ -16,4 +16,5 @@ def memory_format(device: torch.device, precision: str = "float32") -> torch.mem
 
 def place(model: nn.Module, device: torch.device, precision: str = "float32") -> nn.Module:
     """Move a network to a device, its weights in the device's order."""
-    return model.to(device=device, memory_format=memory_format(device, precision))
+    order = memory_format(device, precision)
+    return model.to(device=device, memory_format=order)  # type: ignore[call-overload]

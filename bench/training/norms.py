@@ -1,5 +1,7 @@
 """What a recipe says of batch normalisation, applied to every network alike: its statistics and its scale."""
 
+from typing import Any
+
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
@@ -13,23 +15,22 @@ def set_norms(model: nn.Module, recipe: Recipe) -> None:
     absolute  w = |gamma + eps_i| everywhere, with eps_i = `norm_scale_eps`, in ordinary batch normalisation too
     frozen    w = 1, not trained
     """
-    for module in list(model.modules()):
-        if not (hasattr(module, "running_mean") and hasattr(module, "momentum")):
-            continue
-        module.momentum = recipe.norm_momentum
+    norms: list[Any] = [each for each in model.modules() if hasattr(each, "running_mean") and hasattr(each, "momentum")]
+    for norm in norms:
+        norm.momentum = recipe.norm_momentum
         if recipe.norm_scale == "frozen":
-            freeze(module)
+            freeze(norm)
         elif recipe.norm_scale == "absolute":
-            bound(module, recipe.norm_scale_eps)
+            bound(norm, recipe.norm_scale_eps)
 
 
-def freeze(norm: nn.Module) -> None:
+def freeze(norm: Any) -> None:
     """Set the scale to 1 for good: the parameter stays (below 1 where eps_i is added to it), without a gradient."""
     norm.weight.data.fill_(1 - getattr(norm, "gamma_eps", 0.0))
     norm.weight.requires_grad_(False)
 
 
-def bound(norm: nn.Module, eps: float) -> None:
+def bound(norm: Any, eps: float) -> None:
     """Make the scale |gamma + eps|: an invertible layer can do that itself, an ordinary one is parametrised."""
     if hasattr(norm, "gamma_eps"):
         norm.gamma_eps = eps

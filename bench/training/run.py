@@ -18,7 +18,7 @@ from bench.training.batches import Batches
 from bench.training.checkpoint import Checkpoint
 from bench.training.clock import Clock, process_age
 from bench.training.device import device_entry, torch_device
-from bench.training.ending_together import end_for_all, hearing_of_others
+from bench.training.ending_together import end_for_all, ending_together
 from bench.training.exactness import exactness
 from bench.training.lease import Lease
 from bench.training.loop import Trainer
@@ -104,18 +104,20 @@ class TrainingRun:
             outcome = Outcome(status, reason, None, reached(self.history, target))
             self.finish(outcome, memory_use.peaks(self.device), checkpoint)
 
-        timed_out, out_of_memory = partial(give_up, "timed-out"), partial(give_up, "out-of-memory")
+        limit_s = self.config.get("time_limit_s")
+        # Interrupted, one of several processes could not tell the others, who wait for it.
+        own_limit_s = None if self.processes.several else limit_s
 
         def train() -> None:
-            with time_limit(self.config.get("time_limit_s"), timed_out, several=self.processes.several):
+            with time_limit(own_limit_s, partial(give_up, "timed-out")):
                 self.build_and_train(batches, checkpoint, resume)
 
-        with hearing_of_others(self.processes, out_of_memory), memory_cap(self.device, self.cap_mb):
+        with ending_together(self.processes, limit_s, give_up), memory_cap(self.device, self.cap_mb):
             outcome = outcome_of(train, self.history, target)
             peaks = memory_use.peaks(self.device)
         self.finish(outcome, peaks, checkpoint)
         if outcome.status == "out-of-memory":
-            end_for_all(self.processes, str(outcome.reason))
+            end_for_all(self.processes, outcome.status, str(outcome.reason))
         return self.place
 
     @property

@@ -40,6 +40,6 @@ def set_determinism(device: torch.device, seed: int, capped: bool, exact: bool =
     # Not `use_deterministic_algorithms`, which imports the compiler as well: a second more for every run.
     torch.set_deterministic_debug_mode("error" if device.type == "cpu" else "default")
     # Otherwise every new tensor would be filled with NaN first, which costs time and finds nothing here.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.deterministic = exact
     torch.backends.cudnn.benchmark = device.type == "cuda" and not capped and not exact

@@ -1,17 +1,14 @@
 """A run that hangs ends as timed out, whether it answers or not."""
 
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
-import torch
 
 from bench.training.outcome import outcome_of
 from bench.training.time_limit import TimedOut, time_limit
+from tests.training.own_process import run_script
 
 
 @pytest.fixture
@@ -64,39 +61,10 @@ with time_limit(0.1, print, grace_s=0.2):
 """
 
 
-def ended(script: str) -> subprocess.CompletedProcess[str]:
-    """A process that ran `script`, which is to end by itself."""
-    environment = {**os.environ, "PYTHONPATH": "."}
-    command = [sys.executable, "-u", "-c", script]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
-
-
 def test_a_body_that_does_not_answer_is_given_up():
-    done = ended(HANG)
+    done = run_script(HANG)
     assert done.returncode == 0
     assert "it did not answer" in done.stdout
-
-
-LOST = """
-from bench.training.time_limit import time_limit
-with time_limit(0.5, print, several=True):
-    raise RuntimeError("Connection closed by peer")
-"""
-
-
-def test_one_of_several_that_has_lost_another_at_the_limit_comes_to_it_as_well_and_says_what_it_met():
-    done = ended(LOST)
-    assert done.returncode == 0 and done.stdout == "not done after 0.5 seconds, the time limit of a run\n"
-    assert "Connection closed by peer" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("seconds", "error"),
-    [(5, torch.OutOfMemoryError("CUDA out of memory")), (60, RuntimeError("lost")), (5, KeyError())],
-)
-def test_other_errors_of_one_of_several_pass_through(seconds, error, never):
-    with pytest.raises(type(error)), time_limit(seconds, never, several=True):
-        raise error
 
 
 def test_timed_out_is_no_memory_refusal_nor_divergence():

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -55,8 +56,8 @@ MODES = {
     "noisy": Look("noisy (inverse)", "#0072B2", "s", "--"),
     "renormalised": Look("noisy, re-normalising inverse", "#D55E00", "^", ":"),
 }
-THEORY = {"color": "black", "linewidth": 1.2}
-MEASURED = {"color": "#D55E00", "linestyle": "", "marker": "x", "markersize": 5}
+THEORY: dict[str, Any] = {"color": "black", "linewidth": 1.2}
+MEASURED: dict[str, Any] = {"color": "#D55E00", "linestyle": "", "marker": "x", "markersize": 5}
 
 
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:
@@ -72,7 +73,7 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     return paths
 
 
-def panels(rows: int, columns: int, width: float, height: float, **options: object) -> tuple[Figure, list[Axes]]:
+def panels(rows: int, columns: int, width: float, height: float, **options: Any) -> tuple[Figure, list[Axes]]:
     """A figure of `rows` x `columns` axes, each width x height inches, as a flat list."""
     figure, axes = pyplot.subplots(
         rows, columns, figsize=(columns * width, rows * height), layout="constrained", squeeze=False, **options

@@ -1,5 +1,7 @@
 """Figures 11 and 13: smallest SNR and accuracy against depth and against slope, ideal and noisy."""
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -68,7 +70,7 @@ def _accuracy(axes: Axes, frame: pd.DataFrame, x: str, chance: float) -> None:
 
 def _authors(axes: Axes, frame: pd.DataFrame) -> None:
     for (source, mode), group in frame.groupby(["source", "mode"], sort=False):
-        style = {"color": "grey", "linewidth": 1, "marker": ".", "linestyle": MODES[mode].linestyle}
+        style: dict[str, Any] = {"color": "grey", "linewidth": 1, "marker": ".", "linestyle": MODES[mode].linestyle}
         axes.plot(group["depth"], 100 * group["accuracy_mean"], label=f"{source}, {_word(mode)} (CIFAR-10)", **style)
 
 

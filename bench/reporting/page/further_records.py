@@ -16,6 +16,8 @@ from bench.reporting.record_schema import STATUSES
 from bench.reporting.records_frame import BROKEN, NOT_RUN, STALE, commit
 from bench.whole_batch_key import present_key
 
+Present = Callable[[dict[str, Any]], str | None]  # the present digest, by what the record says
+
 
 def further_records(configuration: Configuration, results: Path) -> list[Listed]:
     """Those that the scale plans, and long measurements that were made by hand."""
@@ -26,7 +28,7 @@ def further_records(configuration: Configuration, results: Path) -> list[Listed]
     key = timeline_key(configuration)
     timeline = _listed("timeline", "all", results / "timeline.json", "timeline", "key", key)
     # long measurement -> its record's kind, and what the record's digest of a part must be
-    present = {
+    present: dict[str, tuple[str, str, str | Present]] = {
         "paper-shapes": ("paper-shapes", "code", code_digest("memory")),
         "whole-batch": ("train", "key", lambda record: present_key(configuration, record)),
     }
@@ -39,9 +41,7 @@ def further_records(configuration: Configuration, results: Path) -> list[Listed]
     return [*numerics, timeline, *long]
 
 
-def _listed(
-    section: str, name: str, path: Path, kind: str, part: str, present: str | Callable[[dict[str, Any]], str | None]
-) -> Listed:
+def _listed(section: str, name: str, path: Path, kind: str, part: str, present: str | Present) -> Listed:
     """A record of `kind` in whatever state it is; it is stale where its digest of `part` is not the `present` one."""
     if not path.exists():
         return Listed(section, name, NOT_RUN, str(path), "", "", "", "")

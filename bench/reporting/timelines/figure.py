@@ -3,9 +3,11 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -81,9 +83,8 @@ def draw(timeline: dict[str, Any]) -> Figure:
     _mark_phases(axes, moments)
     _name_places(axes, moments, timeline["modules"])
     pixels = timeline["settings"]["batch_size"] * timeline["settings"]["image_size"] ** 2
-    per_pixel = axes.secondary_yaxis(
-        "right", functions=(lambda value: value * MEGABYTE / pixels, lambda value: value * pixels / MEGABYTE)
-    )
+    to_pixels, to_megabytes = partial(np.multiply, MEGABYTE / pixels), partial(np.multiply, pixels / MEGABYTE)
+    per_pixel = axes.secondary_yaxis("right", functions=(to_pixels, to_megabytes))
     per_pixel.set_ylabel("bytes per input pixel")
     axes.set_title(_title(timeline), loc="left", fontsize=8)
     handles, labels = axes.get_legend_handles_labels()
