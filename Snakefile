@@ -39,6 +39,11 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
+# `--resources` stands for all that a profile says of them: with gpu=4 alone, steps are still timed by one job at a time.
+for resource in ("gpu", "timing"):
+    if resource not in workflow.global_resources:
+        workflow.register_resource(resource, 1)
+
 trainings = {job.name: job for job in jobs if job.kind == "train"}
 measurements = {}
 for job in jobs:
@@ -58,8 +63,18 @@ def gpus(wildcards):
 
 
 def cores(wildcards):
-    """Cores of a training run, so that each has its own: as many as the scale says; with a GPU, one."""
+    """Cores of a training, so that each has its own: as many as the scale says; with a GPU, one."""
     return 1 if gpus(wildcards) else settings["threads"] or available_cpus()
+
+
+def shared(wildcards):
+    """Processes that share a training run."""
+    return trainings[wildcards.name].processes
+
+
+def shared_cores(wildcards):
+    """Cores of all of them: those of the scale are a process's; where it leaves them open they share what there is."""
+    return cores(wildcards) * shared(wildcards) if settings["threads"] or gpus(wildcards) else cores(wildcards)
 
 
 # Steps run in the interpreter that runs Snakemake, or in the environment that Snakemake makes for them. Said here and not
@@ -119,9 +134,9 @@ rule train:
         "<results>/logs/train-{name}.log",
     conda:
         "envs/bench.yaml"
-    threads: cores
+    threads: shared_cores
     resources:
-        gpu=gpus,
+        gpu=lambda wildcards: gpus(wildcards) * shared(wildcards),
     params:
         config=CONFIG,
         key=lambda wildcards: trainings[wildcards.name].demand,

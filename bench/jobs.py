@@ -24,6 +24,7 @@ class Job:
     device: str  # what it runs on: auto, cpu or cuda
     run: plan.Run | None = None  # of a training run
     time_limit_s: float | None = None  # of a training run, at present
+    processes: int = 1  # that share a training run
 
     @property
     def arguments(self) -> str:
@@ -89,9 +90,9 @@ def planned_jobs(configuration: Configuration, results: Path) -> list[Job]:
     jobs = []
     for run in plan.planned_runs(configuration):
         record = results / "runs" / run.name / "record.json"
-        device = plan.device_entry(configuration, run.device)["device"]
-        key = plan.run_key(configuration, run)
-        jobs.append(Job("train", run.name, run.architecture, (run.reconstruction,), record, key, device, run, limit))
+        device = plan.device_entry(configuration, run.device)
+        made = record, plan.run_key(configuration, run), device["device"], run, limit, device["processes"]
+        jobs.append(Job("train", run.name, run.architecture, (run.reconstruction,), *made))
     for architecture, reconstruction in plan.memory_targets(configuration):
         name = f"{architecture}-{reconstruction}"
         key = plan.memory_key(configuration, architecture, reconstruction)

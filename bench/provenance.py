@@ -34,28 +34,38 @@ WORKSPACE_LIMIT = "CUDNN_CONV_WSCAP_DBG"  # cuDNN's variable: megabytes of work 
 GENERATED = ("results", "paper_tables")  # changed by every run: they do not make the code another
 
 
-def hardware(device: "torch.device") -> dict[str, Any]:
-    """The machine as a record names it; `device` is what was computed on, in words for the tables.
+def device_words(device: "torch.device") -> str:
+    """What is computed on, in words for the tables.
 
     A CPU's name does not say which vector instructions torch uses on it, and with AVX-512 a training takes a half or a
-    third of the time that it takes with AVX2: hence `cpu_capability`.
-    `passes`: whether the engine's passes over activations were Triton kernels in this process; None if never on a GPU.
+    third of the time that it takes with AVX2.
     """
     import torch  # here, since plans ask for a digest only, and torch takes seconds to import
 
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads, capability = torch.get_num_threads(), torch.backends.cpu.get_cpu_capability()
+    return f"{cpu_name()} ({threads} thread{'s' if threads > 1 else ''}, {capability})"
+
+
+def hardware(device: "torch.device") -> dict[str, Any]:
+    """The machine as a record names it.
+
+    `passes`: whether the engine's passes over activations were Triton kernels in this process; None if never on a GPU.
+    """
+    import torch
+
     from bench.reversible.fused import description
 
-    cpu, threads, capability = cpu_name(), torch.get_num_threads(), torch.backends.cpu.get_cpu_capability()
     cuda = device.type == "cuda"
-    gpu = torch.cuda.get_device_name(device) if cuda else None
     limit = os.environ.get(WORKSPACE_LIMIT) if cuda else None
     return {
-        "device": gpu or f"{cpu} ({threads} thread{'s' if threads > 1 else ''}, {capability})",
-        "cpu": cpu,
-        "cpu_capability": capability,
-        "threads": threads,
+        "device": device_words(device),
+        "cpu": cpu_name(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
         "memory_bytes": psutil.virtual_memory().total,
-        "gpu": gpu,
+        "gpu": torch.cuda.get_device_name(device) if cuda else None,
         "driver": output_of("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader") if cuda else None,
         "passes": description(device),
         **({"cudnn_workspace_limit_mb": limit} if limit else {}),

@@ -4,6 +4,7 @@ The scale is a tiny one in a folder whose name has spaces; its records were neve
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -132,3 +133,22 @@ def test_long_measurements_that_are_stale_are_made_again(tree: Tree) -> None:
     write_record(shapes, {"kind": "paper-shapes", "digest": {"code": "0123456789ab"}})
     whole.write_text("{")
     assert tree.planned(TABLES[1]) & LONG == LONG
+
+
+@pytest.mark.parametrize(
+    ("given", "provided"), [("gpu=4", {"gpu": "4", "timing": "1"}), ("timing=2", {"gpu": "1", "timing": "2"})]
+)
+def test_a_resource_that_an_option_leaves_open_is_one_job_at_a_time(
+    tree: Tree, given: str, provided: dict[str, str]
+) -> None:
+    """An option stands for the profile's whole list."""
+    printed = tree.start("tables", "--resources", given)
+    line = next(line for line in printed.splitlines() if line.startswith("Provided resources:"))
+    assert dict(re.findall(r"(gpu|timing)=\D*(\d+)", line)) == provided
+
+
+def test_a_run_of_several_processes_has_the_cores_of_each(tree: Tree) -> None:
+    tree.configure(devices=[{"name": "machine", "device": "cpu", "processes": 3}])
+    runs = [job for job in planned_jobs(read(tree.config), tree.results) if job.kind == "train"]
+    printed = tree.start("-n", "--cores", "8", runs[0].record.relative_to(tree.folder).as_posix())
+    assert "threads: 3" in printed and runs[0].processes == 3

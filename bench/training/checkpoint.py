@@ -18,7 +18,7 @@ DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 class Checkpoint:
-    """The checkpoints of one run in its folder. `key` says which run: another's checkpoint is never continued."""
+    """The checkpoints of one run in its folder. `key` says which run, and on what: no other's is continued."""
 
     def __init__(self, folder: Path, key: str) -> None:
         self.latest, self.previous, self.key = folder / LATEST, folder / PREVIOUS, key
@@ -56,7 +56,7 @@ class Checkpoint:
                 content = torch.load(checked(place), map_location="cpu", weights_only=True)
                 if content["key"] == self.key:
                     return content["state"], remarks
-                remarks.append(f"{place} is of other settings or other code; it is not used")
+                remarks.append(f"{place} is of other settings, code or hardware; it is not used")
             except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
                 remarks.append(f"{place} is damaged ({type(error).__name__}); it is not used")
                 if place == self.latest:

@@ -29,6 +29,11 @@ def peaks(device: torch.device) -> dict[str, Any]:
     }
 
 
+def highest(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """The larger of two processes' peaks, each by itself; of a run that was resumed."""
+    return {name: max((peak for peak in (one[name], other[name]) if peak is not None), default=None) for name in one}
+
+
 def status_bytes(field: str) -> int | None:
     """A size of /proc/self/status in bytes, VmHWM (peak resident) or VmData (private writable); else None."""
     try:

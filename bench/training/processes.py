@@ -9,12 +9,15 @@ they are used. Rank 0 alone writes.
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from bench.errors import InputError
+
+PATIENCE = timedelta(weeks=1)  # with one another: while one leases their GPUs, the others wait as long as that takes
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,12 @@ class Processes:
                 if each.is_floating_point():
                     self.sum_(each).div_(self.count)
 
+    def agree(self, number: int, device: torch.device) -> bool:
+        """Whether `number` is the same in every process; all get the same answer."""
+        n = torch.tensor([number, number**2], device=device)
+        total, squares = self.sum_(n).tolist()
+        return total**2 == self.count * squares  # Cauchy-Schwarz
+
     def wait(self) -> None:
         """Wait for one another."""
         if self.several:
@@ -86,7 +95,7 @@ def join_processes() -> Processes:
     if not started_by_torchrun():
         return ALONE
     store, rank, count = next(distributed.rendezvous("env://"))
-    distributed.init_process_group("gloo", store=store, rank=rank, world_size=count)
+    distributed.init_process_group("gloo", store=store, rank=rank, world_size=count, timeout=PATIENCE)
     return Processes(rank, count, int(os.environ["LOCAL_RANK"]), store=distributed.PrefixStore("run", store))
 
 

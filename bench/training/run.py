@@ -15,7 +15,6 @@ from bench.records import write_record
 from bench.training import memory_use, run_record
 from bench.training.allocator import set_allocator
 from bench.training.batches import Batches
-from bench.training.checkpoint import Checkpoint
 from bench.training.clock import Clock, process_age
 from bench.training.device import device_entry, torch_device
 from bench.training.ending_together import end_for_all, ending_together
@@ -29,8 +28,9 @@ from bench.training.outcome import Outcome, outcome_of, reached
 from bench.training.processes import ALONE, Processes, on_device
 from bench.training.progress import Progress, last_line
 from bench.training.recipe import recipe_from
+from bench.training.resumption import Resumption
 from bench.training.run_lock import run_lock
-from bench.training.settings import set_determinism, set_precision, set_threads
+from bench.training.settings import available_cpus, set_determinism, set_precision, set_threads
 from bench.training.time_limit import time_limit
 from bench.training.warm_up import warm_up
 
@@ -70,7 +70,7 @@ class TrainingRun:
             "key": run_key(self.config, self.run),
         }
         self.history: list[dict[str, Any]] = []
-        self.remarks: dict[str, Any] = {"resumed": 0, "flip_tta_accuracy": None, "exactness": None, "cuda_graph": None}
+        self.remarks: dict[str, Any] = {"flip_tta_accuracy": None, "exactness": None, "cuda_graph": None}
         self.remarks["lease"] = vars(self.lease)
         # Raised, it makes the record of a timed-out run stale.
         self.remarks["time_limit_s"] = config.get("time_limit_s")
@@ -83,7 +83,7 @@ class TrainingRun:
     def held(self, resume: bool) -> Path:
         """`execute`, now that no other process writes this run."""
         self.remarks["allocator"] = set_allocator(self.device, capped=self.cap_mb is not None)
-        set_threads(self.config.get("threads", 0))
+        set_threads(self.config.get("threads", 0) or max(1, available_cpus() // self.processes.count))
         set_precision(self.recipe.precision)
         exact = self.run.reconstruction == "exact"
         set_determinism(self.device, self.run.seed, capped=self.cap_mb is not None, exact=exact)
@@ -95,14 +95,14 @@ class TrainingRun:
             batches = self.load()
         if self.cap_mb:
             self.warm_up(images=2)
-        checkpoint = Checkpoint(self.folder, self.digest["key"])
+        resumption = Resumption(self.folder, self.digest["key"], self.device, self.processes)
         memory_use.forget_peaks(self.device)
         target = self.config["target_accuracy"]
 
         def give_up(status: str, reason: str) -> None:
             """The end of a run that hangs, or waits for a process which has ended."""
             outcome = Outcome(status, reason, None, reached(self.history, target))
-            self.finish(outcome, memory_use.peaks(self.device), checkpoint)
+            self.finish(outcome, resumption)
 
         limit_s = self.config.get("time_limit_s")
         # Interrupted, one of several processes could not tell the others, who wait for it.
@@ -110,12 +110,11 @@ class TrainingRun:
 
         def train() -> None:
             with time_limit(own_limit_s, partial(give_up, "timed-out")):
-                self.build_and_train(batches, checkpoint, resume)
+                self.build_and_train(batches, resumption, resume)
 
         with ending_together(self.processes, limit_s, give_up), memory_cap(self.device, self.cap_mb):
             outcome = outcome_of(train, self.history, target)
-            peaks = memory_use.peaks(self.device)
-        self.finish(outcome, peaks, checkpoint)
+        self.finish(outcome, resumption)
         if outcome.status == "out-of-memory":
             end_for_all(self.processes, outcome.status, str(outcome.reason))
         return self.place
@@ -125,7 +124,7 @@ class TrainingRun:
         """The record."""
         return self.folder / "record.json"
 
-    def finish(self, outcome: Outcome, peaks: dict[str, Any], checkpoint: Checkpoint) -> None:
+    def finish(self, outcome: Outcome, resumption: Resumption) -> None:
         """Write the record, tell of it, and remove a checkpoint that is done with, where this process is to write."""
         if not self.processes.writes:
             return
@@ -134,17 +133,18 @@ class TrainingRun:
             outcome,
             self.history,
             self.clock.seconds(),
-            peaks,
+            resumption.peaks(),
             self.digest,
             self.device,
             self.processes,
+            resumed=resumption.times,
             **self.remarks,
         )
         write_record(self.place, record)
         print(last_line(self.run.name, record), file=sys.stderr, flush=True)
         # With more time the run could go on from where it was.
         if outcome.status != "timed-out":
-            checkpoint.remove()
+            resumption.checkpoint.remove()
 
     def load(self) -> Batches:
         """Read the data set, and put its images where they stay."""
@@ -161,7 +161,7 @@ class TrainingRun:
         with self.clock.phase("warm_up"):
             warm_up(self.config, self.run, self.recipe, self.device, images)
 
-    def build_and_train(self, batches: Batches, checkpoint: Checkpoint, resume: bool) -> None:
+    def build_and_train(self, batches: Batches, resumption: Resumption, resume: bool) -> None:
         """Build the network and train it, from the checkpoint where one is to be resumed."""
         if self.device.type == "cuda" and not self.cap_mb:
             self.warm_up(batches.share)
@@ -172,31 +172,21 @@ class TrainingRun:
             model = place(model, self.device, self.recipe.precision)
             trainer = Trainer(model, batches, self.recipe, self.clock, self.processes, capture=self.cap_mb is None)
         trainer.history = self.history
-        remarks = self.restore(trainer, checkpoint) if resume else []
+        remarks = resumption.restore(trainer) if resume else []
         progress = Progress(self.run.name, trainer, silent=not self.processes.writes)
         for remark in remarks:
             progress.say(remark)
 
         def on_epoch(trainer: Trainer) -> None:
             progress.epoch(trainer.history[-1])
-            if self.processes.writes:
-                checkpoint.save({**trainer.state_dict(), "resumed": self.remarks["resumed"]})
+            resumption.save(trainer)
 
         try:
             trainer.train(progress.step, on_epoch)
         finally:
             progress.close()
             self.remarks["exactness"] = exactness(model)
-            self.remarks["cuda_graph"] = trainer.captured.outcome if trainer.captured else None
+            self.remarks["cuda_graph"] = resumption.cuda_graph(trainer)
         if self.recipe.flip_tta:
             with self.clock.phase("tta"):
                 self.remarks["flip_tta_accuracy"] = trainer.evaluate(mirrored=True)
-
-    def restore(self, trainer: Trainer, checkpoint: Checkpoint) -> list[str]:
-        """Continue from the newest whole checkpoint of this run, if there is one; returns what is to be said."""
-        state, remarks = checkpoint.load()
-        if state is None:
-            return [*remarks, "no checkpoint of this run to resume from: it starts at the beginning"]
-        trainer.load_state_dict(state)
-        self.remarks["resumed"] = state["resumed"] + 1
-        return [*remarks, f"resumed after epoch {len(self.history)} of {self.recipe.epochs}"]

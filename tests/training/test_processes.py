@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from torch import multiprocessing, nn
+from torch import distributed, multiprocessing, nn
 
 from bench.architectures import build
 from bench.errors import InputError
@@ -17,6 +17,7 @@ from bench.reversible import InexactReconstruction
 from bench.reversible.checksum import checksum
 from bench.training.exactness import check_exactness, overflows
 from bench.training.processes import ALONE, Processes, join_processes, leave_processes
+from bench.training.settings import available_cpus
 from tests.reversible.networks import images
 from tests.training.test_train_command import CONFIG
 
@@ -145,8 +146,9 @@ def test_the_command_starts_two_and_writes_one_record(run_by_two):
 
 def test_two_processes_come_to_the_limit_of_time_together(tmp_path):
     """Interrupted one by one, each would wait for the other."""
-    start_two(tmp_path, epochs=100_000, timeout=50, time_limit_s=2)
+    start_two(tmp_path, epochs=100_000, timeout=50, time_limit_s=2, threads=0)
     record = json.loads((tmp_path / "run" / "record.json").read_text())
+    assert record["hardware"]["threads"] == max(1, available_cpus() // 2)  # they share the machine's cores
     assert record["outcome"]["status"] == "timed-out" and record["history"]
     assert record["outcome"]["reason"] == "not done after 2 seconds, the time limit of a run"
     assert (tmp_path / "run" / "checkpoint.pt").exists()
@@ -191,6 +193,36 @@ def test_a_run_by_two_is_another_than_a_run_by_one(run_by_two):
     assert key == run_key(config, run)
     config["devices"][0]["processes"] = 1
     assert key != run_key(config, run)
+
+
+def test_processes_wait_for_one_another_while_one_of_them_waits_for_gpus(monkeypatch):
+    """torch's own patience is half an hour."""
+    told = {}
+    monkeypatch.setattr(distributed, "init_process_group", lambda backend, **options: told.update(options))
+    monkeypatch.setattr(distributed, "rendezvous", lambda method: iter([(distributed.HashStore(), 0, 2)]))
+    for name in ("WORLD_SIZE", "LOCAL_RANK"):
+        monkeypatch.setenv(name, "2")
+    join_processes()
+    assert told["timeout"].days >= 7
+
+
+class Fourth(Processes):
+    """One of four, of whom one has another number where `other` says so."""
+
+    other = 0
+
+    def sum_(self, value):
+        n = int(value[0])
+        return value.mul_(3).add_(torch.tensor([n + self.other, (n + self.other) ** 2]))
+
+
+@pytest.mark.parametrize("number", [0, 3, 200])
+@pytest.mark.parametrize("other", [0, 1, 5])
+def test_processes_agree_where_all_have_the_same_number(number, other):
+    processes = Fourth(3, 4)
+    object.__setattr__(processes, "other", other)
+    assert processes.agree(number, torch.device("cpu")) == (other == 0)
+    assert ALONE.agree(number, torch.device("cpu"))
 
 
 def test_a_batch_that_cannot_be_shared_is_named():
