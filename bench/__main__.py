@@ -16,7 +16,7 @@ STEPS = {
     "train": ("bench.training.command", "train one network and write its record"),
     "search": ("bench.training.search_command", "try recipes on training images held out, and keep the record"),
     "logits": ("bench.logits_command", "how far a first step moves the logits, for choosing logit_scale"),
-    "epoch": ("bench.training.epoch_command", "time an epoch against an ordinary PyTorch script of the same ResNet"),
+    "epoch": ("bench.epoch.command", "time an epoch against an ordinary PyTorch script of the same ResNet"),
     "control": ("bench.control.command", "train a network whose accuracy on CIFAR-10 is published, on other images"),
     "memory": ("bench.memory.command", "measure the peak memory of one training step, beside the theory"),
     "steps": ("bench.memory.steps_command", "time a training step of an architecture in each reconstruction, paired"),

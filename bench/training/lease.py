@@ -1,8 +1,9 @@
 """Leases of GPUs: a file lock a GPU, so that runs started side by side never share one.
 
 The kernel gives a lock up when its process ends, however it ends. Locks are named by the GPUs' UUIDs and lie in the
-machine's temporary folder: they hold between several workflows, checkouts and numberings of the GPUs. Who wants several
-at once gathers them behind a gate, so that two such never wait for each other's half.
+machine's temporary folder: they hold between several workflows, checkouts and numberings of the GPUs, where user and
+TMPDIR are the same. Who wants several at once gathers them behind a gate, so that two such never wait for each other's
+half.
 """
 
 import contextlib

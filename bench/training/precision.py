@@ -1,4 +1,5 @@
-"""Number formats of training. Parameters, their gradients, the optimizer and the reversible streams are float32 in all.
+"""Number formats of training. Parameters, their gradients and the optimizer are float32 in all; so are the reversible
+streams, but for a state of 16 bits (docs/exact.md).
 
 float32  everything
 tf32     on a GPU, convolutions and matrix products round their inputs to TF32 (10 bits of the fraction)

@@ -109,10 +109,11 @@ class TrainingRun:
         own_limit_s = None if self.processes.several else limit_s
 
         def train() -> None:
-            with time_limit(own_limit_s, partial(give_up, "timed-out")):
+            # The cap last: what watches the time is no part of what it is about.
+            with time_limit(own_limit_s, partial(give_up, "timed-out")), memory_cap(self.device, self.cap_mb):
                 self.build_and_train(batches, resumption, resume)
 
-        with ending_together(self.processes, limit_s, give_up), memory_cap(self.device, self.cap_mb):
+        with ending_together(self.processes, limit_s, give_up):
             outcome = outcome_of(train, self.history, target)
         self.finish(outcome, resumption)
         if outcome.status == "out-of-memory":

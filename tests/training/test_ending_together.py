@@ -47,7 +47,7 @@ def test_what_another_has_said_comes_first_and_ends_this_one_though_the_body_fai
 
 
 def test_a_process_ends_itself_and_says_which_of_them_it_was():
-    saying = "listener = threading.Thread(target=lambda: print(first.store.get(ending_together.KEY).decode()))\n"
+    saying = "listener = threading.Thread(target=lambda: print(store.clone().get(ending_together.KEY).decode()))\n"
     saying += "listener.start()\nending_together.end_for_all(second, 'out-of-memory', 'refused')"
     done = run_script(WAITING.format(before=saying, seconds=None, body=FOREVER))
     assert done.returncode == 0, done.stderr

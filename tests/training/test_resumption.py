@@ -80,5 +80,7 @@ def test_processes_that_have_not_the_same_checkpoint_do_not_go_on(make_trainer, 
 
     resumption = resumption_in(Second(0, 2))
     resumption.save(trained(make_trainer))
-    with pytest.raises(InputError, match=r"not all the same checkpoint in .* 1 epochs\); give their machines one shared"):
+    with pytest.raises(
+        InputError, match=r"not all the same checkpoint in .* 1 epochs\); give their machines one shared"
+    ):
         resumption.restore(make_trainer())

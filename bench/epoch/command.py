@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.training.leased import on_leased_gpu
 
+SCHEMA = 1
 ARCHITECTURE = "resnet18"
 
 
@@ -17,13 +18,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", type=int, default=2560, help="training images of an epoch (default: 2560)")
     parser.add_argument("--rounds", type=int, default=5, help="epochs of each, taking turns (default: 5)")
     parser.add_argument("--device", help="a device of the configuration (default: its first), or cpu, cuda or auto")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="a JSON file for the record (default: none)")
 
 
 @on_leased_gpu
 def run(arguments: argparse.Namespace) -> int:
-    """Print the seconds of each and their paired ratio (below 1: ours is faster)."""
-    from bench import configuration, data
+    """Print the seconds of each and their paired ratio (below 1: ours is faster), and write the record."""
+    from bench import configuration, data, provenance
     from bench.memory.steps import paired_ratio
+    from bench.records import write_record
     from bench.training.allocator import set_allocator
     from bench.training.device import device_entry, torch_device
     from bench.training.settings import set_precision, set_threads
@@ -45,8 +48,36 @@ def run(arguments: argparse.Namespace) -> int:
     ratio = paired_ratio(seconds["ours"], seconds["plain"])
     for name, times in seconds.items():
         print(f"{name}: {', '.join(f'{each:.2f}' for each in times)} s an epoch of {len(images.train)} images")
+    if arguments.output:
+        record = {
+            "kind": "epoch",
+            "schema": SCHEMA,
+            "settings": settings(config, len(images.train), arguments.rounds, device),
+            "seconds": seconds,
+            "ratio_to_plain": vars(ratio),
+            **provenance.origin(device),
+        }
+        write_record(arguments.output, record)
     print(f"ours / plain: median {ratio.median:.2f} ({ratio.low:.2f} to {ratio.high:.2f})")
     return 0
+
+
+def settings(config: dict[str, Any], images: int, rounds: int, device: Any) -> dict[str, Any]:
+    """What the epochs were of."""
+    recipe, data = config["training"], config["data"]
+    return {
+        "scale": config["scale"],
+        "architecture": ARCHITECTURE,
+        "depths": config["architectures"][ARCHITECTURE]["depths"],
+        "budget": config["budget"],
+        "data": data["name"],
+        "image_size": data["image_size"],
+        "train_images": images,
+        "batch_size": recipe["batch_size"],
+        "precision": recipe["precision"],
+        "rounds": rounds,
+        "device_type": device.type,
+    }
 
 
 def our_epochs(config: dict[str, Any], images: Any, device: Any) -> Callable[[], Any]:
@@ -73,12 +104,13 @@ def plain_epochs(config: dict[str, Any], images: Any, device: Any) -> Callable[[
     """One more epoch of the ordinary script, on images that were normalised beforehand."""
     import torch
 
+    from bench.epoch.plain import plain_epoch
     from bench.training.network import network
-    from bench.training.plain import plain_epoch
 
     model, _ = network(config, ARCHITECTURE, "ideal")
     model.to(device)
     mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (images.mean, images.std))
     normalised = ((images.train.float() - mean) / std).contiguous()
     size, rate = config["training"]["batch_size"], config["training"]["peak_learning_rate"] / 4
-    return lambda: sum(plain_epoch(model, normalised, images.train_labels, size, rate))
+    mixed = config["training"]["precision"] == "mixed"
+    return lambda: sum(plain_epoch(model, normalised, images.train_labels, size, rate, mixed))
