@@ -37,8 +37,10 @@ class Retraced(torch.autograd.Function):
         ctx.chain, ctx.readout, ctx.handover = chain, readout, handover
         ctx.autocast = _autocast(state[0].device.type)
         ctx.kept = len(state) if readout else 0
-        # The parameters are saved for autograd's check that nobody changed them before the backward pass.
-        ctx.save_for_backward(*state[: ctx.kept], *parameters)
+        # The parameters are saved for autograd's check that nobody changed them before the backward pass; so is the
+        # image of a stem, which keeps it as it is.
+        images = tensors[:1] if chain.has_stem else ()
+        ctx.save_for_backward(*state[: ctx.kept], *parameters, *images)
         return (join([readout(part[:]) for part in chain.addition.read(state)]),) if readout else tuple(state)
 
     @staticmethod
@@ -46,7 +48,10 @@ class Retraced(torch.autograd.Function):
     def backward(ctx: Any, *grad_output: Tensor) -> tuple[Tensor | None, ...]:
         saved, ours = let_go(ctx)
         state = [part if ours else part.clone() for part in saved[: ctx.kept]]
-        used = saved[ctx.kept :]
+        used = saved[ctx.kept : len(saved) - ctx.chain.has_stem]
+        memo = ctx.memo
+        if ours:
+            ctx.memo = None  # the node may live on, with the loss, and a stem's memo holds the image
         del saved  # which would hold what the layers replace
         needed = ctx.needs_input_grad[3 + ctx.chain.inputs :]
         with ctx.autocast(), _parameters(ctx.chain, used) as parameters:
@@ -57,7 +62,7 @@ class Retraced(torch.autograd.Function):
                 # `Joined` made both for this node alone, so that they may be overwritten.
                 state, ctx.handover.state = ctx.handover.state, []
                 grad = list(grad_output)
-            gradients = ctx.chain.retrace(state, grad, ctx.memo, wanted.__contains__)
+            gradients = ctx.chain.retrace(state, grad, memo, wanted.__contains__)
         state.clear()
         return None, None, None, *grad, *(gradients.get(parameter) for parameter in parameters)
 
@@ -103,7 +108,7 @@ def _pull_back_readout(readout: GlobalPooling, state: State, grad_output: Tensor
             images = slice(s.start * group, s.stop * group)
             leaf = values[images].detach().requires_grad_()
             with torch.enable_grad():
-                pooled = readout(leaf)
+                pooled = readout(leaf.view_as(leaf))  # hooks on a module's input may not be hooks on a leaf
             grad[images] = torch.autograd.grad(pooled, leaf, grad_pooled[s])[0]
     return grads
 

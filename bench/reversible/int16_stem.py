@@ -35,11 +35,17 @@ class Int16Stem(InvertibleLayer):
         self, convolution: nn.Conv2d, norm: InvertibleBatchNorm2d, *above: InvertibleLayer, parts: int = 2
     ) -> None:
         super().__init__()
-        if convolution.bias is not None or convolution.padding_mode != "zeros":
+        if convolution.bias is not None or convolution.padding_mode != "zeros" or isinstance(convolution.padding, str):
             raise ValueError(
                 "Int16Stem needs a convolution without bias (batch normalisation follows) and with zeros around the"
-                f" image; it got {convolution}."
+                f" image, as many as a number says; it got {convolution}."
             )
+        for layer in above:
+            if not layer.per_image or next(layer.parameters(), None) is not None:
+                raise ValueError(
+                    "The layers above the convolution and the batch normalisation of an Int16Stem treat every pixel"
+                    f" alone and have no parameters, as InvertibleLeakyReLU; it got {layer}."
+                )
         self.convolution, self.norm, self.parts = convolution, norm, parts
         self.above = cast(Sequence[InvertibleLayer], nn.ModuleList(above))  # which does not tell what it holds
         self.addition = Int16Grid()

@@ -39,9 +39,10 @@ def record(module: nn.Module, x: Tensor, wanted: Wanted, buffers: Mapping[str, T
     replaced = {name: aliases[p] if p in aliases else p.detach() for name, p in _named(module, "_parameters")}
     leaf = x.detach().requires_grad_()
     with torch.enable_grad():
-        output = functional_call(module, replaced | _spare(module, buffers), (leaf,), tie_weights=False)
-    return output.detach(), Recording(
-        get_gradient_edge(output) if output.requires_grad else None,
+        # A view, so that hooks on the module's input, as FlopCounterMode's, need not be hooks on a leaf.
+        called = functional_call(module, replaced | _spare(module, buffers), (leaf.view_as(leaf),), tie_weights=False)
+    return called.detach(), Recording(
+        get_gradient_edge(called) if called.requires_grad else None,
         get_gradient_edge(leaf),
         {p: get_gradient_edge(alias) for p, alias in aliases.items()},
     )

@@ -39,7 +39,7 @@ class ReversibleSequential(nn.Sequential):
     ) -> None:
         super().__init__(*layers)
         self.reconstruction, self.store = reconstruction, store
-        self.grid = (Int16Grid if any(isinstance(layer, Int16Stem) for layer in layers) else Grid)(grid_bits)
+        self.grid = (Int16Grid if any(isinstance(layer, Int16Stem) for layer in self) else Grid)(grid_bits)
 
     @property
     def reconstruction(self) -> str:
@@ -68,6 +68,8 @@ class ReversibleSequential(nn.Sequential):
                 "nn.DataParallel hides a network's parameters from the layers that restore activations, and they would"
                 " get no gradient; use nn.parallel.DistributedDataParallel."
             )
+        if not x.numel():
+            raise ValueError(f"A network of invertible layers got an empty batch, {tuple(x.shape)}; leave it out.")
         if self.reconstruction == "exact":
             require_determinism(x.device)
         for chain, readout, ordinary in self._runs():

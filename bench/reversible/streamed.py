@@ -48,9 +48,9 @@ class StreamedUnits(nn.Sequential):
         found = [(layers[at], layers[at + 1], layers[at + 2]) for at in range(0, len(layers) - len(layers) % 3, 3)]
         if len(layers) % 3 or not found or not all(_known(*each) for each in found):
             raise TypeError(
-                "StreamedUnits are convolution (stride 1, no groups, dilation or bias, zeros around the image, a plain"
-                f" weight), BatchNorm2d (affine, with running statistics and a momentum) and ReLU, not {self}; put"
-                " other layers into a module of their own as F or G."
+                "StreamedUnits are convolution (stride 1, no groups, dilation or bias, zeros around the image and their"
+                " number, a plain weight), BatchNorm2d (affine, with running statistics and a momentum) and ReLU, not"
+                f" {self}; put other layers into a module of their own as F or G."
             )
         return [(convolution, norm) for convolution, norm, _ in found]
 
@@ -62,6 +62,7 @@ def _known(convolution: Any, norm: Any, activation: nn.Module) -> bool:
         and "weight" in convolution._parameters
         and convolution.bias is None
         and convolution.padding_mode == "zeros"
+        and not isinstance(convolution.padding, str)
         and (convolution.stride, convolution.dilation, convolution.groups) == ((1, 1), (1, 1), 1)
         and (type(norm) is nn.BatchNorm2d or (isinstance(norm, nn.BatchNorm2d) and is_parametrized(norm)))
         and None not in (norm.weight, norm.running_mean, norm.momentum)
