@@ -25,6 +25,8 @@ from bench.training.run_record import digest_of
 from bench.training.settings import available_cpus
 from bench.workflow_lock import hold
 
+if Path.cwd() != Path(workflow.basedir):
+    raise WorkflowError(f"The workflow runs in its own folder: start it in {workflow.basedir}, without --directory.")
 if set(config) - {"scale"}:
     raise WorkflowError(f"--config knows only the key scale, not {', '.join(set(config) - {'scale'})}.")
 try:
@@ -98,7 +100,10 @@ onstart:
 onsuccess:
     report = Path("paper_tables") / choice.scale / "report.html"
     where = f"; open {report} in a browser" if report.exists() else ""
-    print(f"done:   the tables of scale {choice.scale} are in {report.parent}{where}", file=sys.stderr, flush=True)
+    if (report.parent / "table1.md").exists():
+        print(
+            f"done:   the tables of scale {choice.scale} are in {report.parent}{where}", file=sys.stderr, flush=True
+        )
 
 
 pathvars:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.configuration import Configuration
+from bench.errors import InputError
 from bench.plugins import sources_of
 from bench.provenance import code_digest
 
@@ -30,7 +31,16 @@ class Run:
 
 
 def planned_runs(configuration: Configuration) -> list[Run]:
-    """All training runs, in the order of the tables. A device may narrow what is trained on it."""
+    """All training runs, in the order of the tables. A device may narrow what is trained on it.
+
+    Raises:
+        InputError: the accuracies would not be of test images.
+    """
+    if held_out := configuration["data"]["validation_images"]:
+        raise InputError(
+            f"data.validation_images is {held_out}, but the runs of a scale are evaluated on test images; take it out "
+            "(python -m bench search holds images out itself)."
+        )
     return [
         Run(architecture, reconstruction, device["name"], seed)
         for device in configuration["devices"]
@@ -111,6 +121,7 @@ def memory_key(configuration: Configuration, architecture: str, reconstruction: 
         image_size=configuration["data"]["image_size"],
         training=measured_recipe(configuration),
         memory=configuration["memory"],
+        **_kind(configuration),
     )
 
 
@@ -124,6 +135,7 @@ def steps_key(configuration: Configuration, architecture: str) -> str:
         image_size=configuration["data"]["image_size"],
         training=measured_recipe(configuration),
         steps=configuration["steps"],
+        **_kind(configuration),
     )
 
 
@@ -143,14 +155,30 @@ def numerics_key(configuration: Configuration, experiment: str) -> str:
     numerics = configuration["numerics"]
     if experiment == "layers":
         numerics = {key: numerics[key] for key in ("seeds", "layer_points")}
-    return _digest("numerics", configuration, experiment=experiment, numerics=numerics)
+    foreign = _foreign_data(configuration) if experiment == "sweeps" else {}
+    return _digest(
+        "numerics", configuration, experiment=experiment, numerics=numerics, **foreign, **_kind(configuration)
+    )
 
 
 def point_key(configuration: Configuration, point: dict[str, Any]) -> str:
     """Key of the record of one training run of a sweep: of itself, not of the sweep's other points."""
     numerics = configuration["numerics"]
     shared = {key: numerics[key] for key in ("data", "training", "initial_channels")}
-    return _digest("numerics", configuration, point=point, numerics=shared)
+    foreign = _foreign_data(configuration)
+    return _digest("numerics", configuration, point=point, numerics=shared, **foreign, **_kind(configuration))
+
+
+def _foreign_data(configuration: Configuration) -> dict[str, Any]:
+    """The plugin that the experiments' data set comes from, where it comes from one."""
+    foreign = sources_of("", configuration["numerics"]["data"]["name"])
+    return {"plugins": foreign} if foreign else {}
+
+
+def _kind(configuration: Configuration) -> dict[str, Any]:
+    """The kind of device that is measured on, where the configuration says one: not `auto`, what each machine has."""
+    kind = table1_device(configuration)["device"]
+    return {} if kind == "auto" else {"device": kind}
 
 
 def _digest(kind: str, configuration: Configuration, **parts: Any) -> str:

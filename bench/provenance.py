@@ -43,7 +43,8 @@ def device_words(device: "torch.device") -> str:
     import torch  # here, since plans ask for a digest only, and torch takes seconds to import
 
     if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
+        limit = os.environ.get(WORKSPACE_LIMIT)
+        return torch.cuda.get_device_name(device) + (f", cuDNN's work space limited to {limit} MB" if limit else "")
     threads, capability = torch.get_num_threads(), torch.backends.cpu.get_cpu_capability()
     return f"{cpu_name()} ({threads} thread{'s' if threads > 1 else ''}, {capability})"
 

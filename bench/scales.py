@@ -51,6 +51,12 @@ def choose(asked: str | None = None) -> Choice:
         asked, source = os.environ.get("SCALE", ""), "the variable SCALE says so"
     gpu = gpu_name()
     if asked and asked.endswith(".yaml"):
+        own = Path(asked).resolve().parent != FOLDER.resolve()
+        if own and Path(asked).stem in SCALES:
+            raise InputError(
+                f"{asked} has the name of the project's own scale {Path(asked).stem!r} and would take the place of its "
+                "results; give the file, and the scale in it, another name."
+            )
         return Choice(Path(asked).stem, gpu or NO_GPU, source, Path(asked), gpu is not None)
     if asked:
         if asked not in SCALES:

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from bench.configuration import FOLDER, read
-from bench.plan import memory_key, point_key, run_key, steps_key
+from bench.errors import InputError
+from bench.plan import memory_key, numerics_key, planned_runs, point_key, run_key, steps_key, timeline_key
+from bench.plugins import SOURCES
 from tests.test_plan import RUN, changed
 
 NETWORK = [
@@ -72,3 +74,35 @@ def test_the_key_of_a_point_follows_its_network_data_and_recipe(
     configuration: dict[str, Any], path: tuple, to: Any
 ) -> None:
     assert point_key(changed(configuration, *path, to=to), {"step": 1}) != point_key(configuration, {"step": 1})
+
+
+def measured_keys(configuration: dict[str, Any]) -> list[str]:
+    """Keys of all that is measured once for a machine."""
+    experiments = [numerics_key(configuration, name) for name in ("layers", "sweeps")]
+    point = point_key(configuration, {"step": 1})
+    measured = memory_key(configuration, "hybrid", "noisy"), steps_key(configuration, "hybrid")
+    return [*measured, timeline_key(configuration), *experiments, point]
+
+
+def test_keys_of_measurements_follow_the_kind_of_device_where_the_configuration_says_it(
+    configuration: dict[str, Any],
+) -> None:
+    """Not where it is `auto`: the records of a GPU make the same tables on a machine without one."""
+    assert configuration["devices"][0]["device"] == "auto"
+    kinds = [measured_keys(changed(configuration, "devices", 0, "device", to=kind)) for kind in ("cpu", "cuda")]
+    kinds.append(measured_keys(configuration))
+    assert all(len(set(keys)) == 3 for keys in zip(*kinds, strict=True))
+
+
+def test_keys_of_sweeps_follow_the_source_of_a_plugin_that_their_data_come_from(
+    configuration: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = measured_keys(configuration)
+    monkeypatch.setitem(SOURCES, ("data set", configuration["numerics"]["data"]["name"]), "another")
+    same = [one == other for one, other in zip(before, measured_keys(configuration), strict=True)]
+    assert same == [True, True, True, True, False, False]
+
+
+def test_a_scale_that_holds_images_out_is_no_plan(configuration: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="validation_images is 100, but the runs of a scale are evaluated on test"):
+        planned_runs(changed(configuration, "data", "validation_images", to=100))

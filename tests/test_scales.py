@@ -8,7 +8,7 @@ import pytest
 
 from bench import scales
 from bench.announcement import announce, duration
-from bench.configuration import SCALES, load
+from bench.configuration import FOLDER, SCALES, load
 from bench.errors import InputError
 from bench.jobs import planned_jobs
 from bench.records import write_record
@@ -137,3 +137,10 @@ def test_readme_and_makefile_name_every_scale(scale: str) -> None:
 )
 def test_durations_are_in_words(seconds: float, words: str) -> None:
     assert duration(seconds) == words
+
+
+def test_a_file_of_ones_own_does_not_take_the_place_of_a_scale_of_the_project(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"own scale 'quick' and would take the place of its results; give the file"):
+        choose(str(tmp_path / "quick.yaml"))
+    assert choose(str(tmp_path / "quicker.yaml")).scale == "quicker"
+    assert choose(str(FOLDER / "quick.yaml")).path.name == "quick.yaml"

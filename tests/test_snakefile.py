@@ -152,3 +152,14 @@ def test_a_run_of_several_processes_has_the_cores_of_each(tree: Tree) -> None:
     runs = [job for job in planned_jobs(read(tree.config), tree.results) if job.kind == "train"]
     printed = tree.start("-n", "--cores", "8", runs[0].record.relative_to(tree.folder).as_posix())
     assert "threads: 3" in printed and runs[0].processes == 3
+
+
+def test_the_workflow_runs_in_its_own_folder(tree: Tree, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    done = tree.ended("-n", "--directory", str(elsewhere))
+    assert done.returncode and f"start it in {tree.folder}, without --directory." in done.stdout + done.stderr
+
+
+def test_tables_that_were_not_asked_for_are_not_told_of(tree: Tree) -> None:
+    assert "done:" not in tree.start(TABLES[1])
+    assert "done:   the tables of scale tiny are in paper_tables/tiny" in tree.start(TABLES[0])

@@ -32,12 +32,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 def claims_of(config: dict[str, Any], results: Path) -> Table:
     """The claims table of the checked configuration `config` from its records in the folder `results`."""
+    from bench.reporting import published
     from bench.reporting.claims import claims_table
     from bench.reporting.records_frame import read_runs
     from bench.whole_batch_key import present_key
 
     study = command.study_of(config, results)
     runs = read_runs(results, study.runs, study.keys, study.time_limit_s)
-    capped = next((device["name"] for device in config["devices"] if device.get("memory_cap_mb")), None)
+    limited = [device["name"] for device in config["devices"] if device.get("memory_cap_mb")]
+    names = published.ARCHITECTURE, published.RECONSTRUCTION
+    proposed = {run.device for run in study.runs if (run.architecture, run.reconstruction) == names}
+    capped = next((name for name in limited if name in proposed), None)
     key = partial(present_key, config)
     return claims_table(config["scale"], results, runs, study.device, capped, key, study.labels.get(capped or "", ""))

@@ -78,6 +78,7 @@ def values_of(record: dict[str, Any]) -> dict[str, Any]:
         "peak_memory_bytes": number(memory["cuda_allocated_bytes" if on_gpu else "process_resident_bytes"]),
         "peak_memory_kind": "CUDA allocated" if on_gpu else "process resident",
         "hardware": record["hardware"]["device"],
+        "torch": (record.get("versions") or {}).get("torch"),
         "commit": commit(record["git"]),
         "date": record["date"],
         "data": settings["data"],
@@ -114,7 +115,19 @@ _FROM_SETTINGS = (
     "image_size",
     "target_accuracy",
 )
-_TEXTS = ("fault", "outcome", "reason", "peak_memory_kind", "hardware", "commit", "date", "depths", "data", "epochs")
+_TEXTS = (
+    "fault",
+    "outcome",
+    "reason",
+    "peak_memory_kind",
+    "hardware",
+    "torch",
+    "commit",
+    "date",
+    "depths",
+    "data",
+    "epochs",
+)
 _NUMBERS = (
     "train_images",
     "test_images",

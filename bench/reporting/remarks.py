@@ -24,6 +24,7 @@ def mixtures(runs: pd.DataFrame, include_stale: bool = False) -> list[str]:
     """Rows whose runs were made on different hardware, by different commits, or with different networks or data."""
     what = {
         "hardware": "hardware",
+        "torch": "versions of torch",
         "commit": "commits",
         "parameters": "parameter counts",
         "data": "data sets",
@@ -35,6 +36,19 @@ def mixtures(runs: pd.DataFrame, include_stale: bool = False) -> list[str]:
         if mixed:
             sentences.append(f"The runs of {', '.join(names)} mix {' and '.join(mixed)}.")
     return sentences
+
+
+def machines(runs: pd.DataFrame, measurements: pd.DataFrame, include_stale: bool = False) -> list[str]:
+    """What Table 1 compares though it was made on different hardware: a gap's runs, or records of one kind."""
+    columns = {"training runs": usable(runs, include_stale)["hardware"]}
+    for kind in _KINDS:
+        used = measurements[f"{kind}_status"].isin(used_statuses(include_stale))
+        columns[f"{kind} records"] = measurements.loc[used, f"{kind}_hardware"]
+    return [
+        f"The {words} were made on different hardware: {'; '.join(column.dropna().unique())}."
+        for words, column in columns.items()
+        if column.nunique() > 1
+    ]
 
 
 def overflows(runs: pd.DataFrame, include_stale: bool = False) -> list[str]:

@@ -1,13 +1,17 @@
 """Numbers of the claims table that can be computed by hand, and which runs they are of."""
 
 import pytest
+import yaml
 
-from bench.plan import Run
+from bench import configuration
+from bench.plan import Run, run_key
 from bench.provenance import code_digest
 from bench.records import write_record
 from bench.reporting import claims
-from bench.reporting.records_frame import read_runs
-from tests.reporting.synthetic import study, write_train
+from bench.reporting.claims_command import claims_of
+from bench.reporting.records_frame import read_runs, record_path
+from tests import tiny_run
+from tests.reporting.synthetic import study, train_record, write_train
 from tests.reporting.test_claims import ORIGIN, THEORY, table, value
 
 
@@ -47,3 +51,17 @@ def test_training_under_the_cap_is_of_runs_that_came_to_their_end(tmp_path):
     assert value(frame, "training on 1 GB", "measured") == 2
     assert value(frame, "training on 1 GB: memory", "measured") == 400
     assert value(frame, "proposed model: accuracy", "measured") == 95
+
+
+def test_the_cap_is_the_first_under_which_the_proposed_model_is_planned(tmp_path):
+    limited = [{"name": name, "memory_cap_mb": 500, "reconstructions": {}} for name in ("capped", "capped-128")]
+    limited[0]["reconstructions"] = {"hybrid": ["ideal"]}
+    config = tiny_run.CONFIG | {"architectures": {"hybrid": {"reconstructions": ["ideal", "noisy"], "depths": [1]}}}
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(config | {"devices": [{"name": "machine"}, *limited]}))
+    run = Run("hybrid", "noisy", "capped-128", 1)
+    checked = configuration.load(tmp_path / "tiny.yaml")
+    record = train_record(run, seconds__training=119.0, digest__key=run_key(checked, run))
+    write_record(record_path(tmp_path, run.name), record)
+    made = claims_of(checked, tmp_path)
+    assert value(made.frame, "training on 1 GB", "measured") == 2
+    assert made.frame.set_index("claim").loc["training on 1 GB", "status"] == "ok"

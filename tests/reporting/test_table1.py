@@ -114,7 +114,21 @@ def test_mixed_hardware_is_said(tmp_path):
     write_train(tmp_path, HYBRID["noisy"][0], hardware={"device": "CPU B"})
     text = to_markdown(table1(tmp_path))
     assert "The runs of machine, hybrid, noisy mix hardware." in text
+    assert "The training runs were made on different hardware: CPU A (2 threads); CPU B." in text
     assert "CPU A (2 threads), CPU B" in text.splitlines()[0]
+
+
+def test_what_is_compared_across_hardware_or_versions_is_said(tmp_path):
+    fill(tmp_path)
+    for run in HYBRID["noisy"]:
+        write_train(tmp_path, run, versions={"torch": "2.9.0" if run.seed == 1 else "2.13.0"})
+    for mode, device in (("ideal", "a CPU"), ("noisy", "a GPU")):
+        record = memory_record("hybrid", mode, hardware={"device": device})
+        write_record(memory_path(tmp_path, ("hybrid", mode)), record)
+    warnings = table1(tmp_path).warnings
+    assert "The memory records were made on different hardware: a CPU; a GPU." in warnings
+    assert "The runs of machine, hybrid, noisy mix versions of torch." in warnings
+    assert not any("steps records" in text or "training runs were" in text for text in warnings)
 
 
 def test_values_beyond_the_grid_are_said(tmp_path):
