@@ -50,8 +50,8 @@ class Retraced(torch.autograd.Function):
         state = [part if ours else part.clone() for part in saved[: ctx.kept]]
         used = saved[ctx.kept : len(saved) - ctx.chain.has_stem]
         memo = ctx.memo
-        if ours:
-            ctx.memo = None  # the node may live on, with the loss, and a stem's memo holds the image
+        if ours and ctx.chain.has_stem:
+            ctx.memo = None  # which holds the image, and the node may live on, with the loss
         del saved  # which would hold what the layers replace
         needed = ctx.needs_input_grad[3 + ctx.chain.inputs :]
         with ctx.autocast(), _parameters(ctx.chain, used) as parameters:
