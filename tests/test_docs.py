@@ -31,8 +31,7 @@ TUTORIAL = blocks("sh")[0].splitlines()
 NOT_RUN = {
     "make test": "this is part of it",
     "make test-slurm": "needs root, slurm-wlm and munge",
-    "snakemake --workflow-profile profiles/slurm --config scale=paper --default-resources slurm_account=ACCOUNT"
-    " slurm_partition=PARTITION": "needs a cluster with GPUs",
+    "snakemake --workflow-profile profiles/slurm --config scale=paper": "needs a cluster with GPUs",
     "python -m pip install --no-deps --requirement envs/peers.txt": "installs from a network",
     "python -m bench kernels --output results/reference/kernels.json": "needs a GPU",
     "PYTHONPATH=. python tests/reversible/test_exact_chain.py": "takes a minute; its function is run by its own test",
