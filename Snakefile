@@ -25,7 +25,7 @@ from bench.training.run_record import digest_of
 from bench.training.settings import available_cpus
 from bench.workflow_lock import hold
 
-if Path.cwd() != Path(workflow.basedir):
+if Path.cwd() != Path(workflow.basedir).resolve():
     raise WorkflowError(f"The workflow runs in its own folder: start it in {workflow.basedir}, without --directory.")
 if set(config) - {"scale"}:
     raise WorkflowError(f"--config knows only the key scale, not {', '.join(set(config) - {'scale'})}.")

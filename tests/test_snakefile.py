@@ -158,6 +158,9 @@ def test_the_workflow_runs_in_its_own_folder(tree: Tree, tmp_path: Path) -> None
     elsewhere = tmp_path / "elsewhere"
     done = tree.ended("-n", "--directory", str(elsewhere))
     assert done.returncode and f"start it in {tree.folder}, without --directory." in done.stdout + done.stderr
+    link = tmp_path / "a link to it"
+    link.symlink_to(tree.folder)
+    tree.start("-n", "--snakefile", str(link / "Snakefile"), "--directory", str(link))
 
 
 def test_tables_that_were_not_asked_for_are_not_told_of(tree: Tree) -> None:
