@@ -3,7 +3,7 @@
 import gc
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy
@@ -28,6 +28,10 @@ class Ratio:
     high: float
 
 
+def ignore(name: str) -> None:
+    """Every network is timed as the process is set."""
+
+
 def time_steps(
     networks: Mapping[str, nn.Module],
     batch_size: int,
@@ -38,12 +42,14 @@ def time_steps(
     device: str | torch.device = "cpu",
     seed: int = 0,
     precision: str = "float32",
+    prepare: Callable[[str], None] = ignore,
 ) -> dict[str, list[float]]:
     """Seconds of one training step (forward, backward, optimizer) of each network, one number a round.
 
     In every round each network is timed once, in an order drawn anew: a slower moment of the machine meets them all,
     and numbers of one round may be compared. Random images (N, in_channels, H, W); the weights keep their values. For
-    comparable times on a CPU the process must keep freed memory (`bench.training.allocator`).
+    comparable times on a CPU the process must keep freed memory (`bench.training.allocator`). `prepare` is called with
+    a network's name before each of its steps, on no clock: what is set for the whole process can be set for it there.
     """
     if rounds < 1 or batch_size < 1:
         raise InputError(f"Timing needs at least one round and one image, not {rounds} rounds of {batch_size} images.")
@@ -53,6 +59,7 @@ def time_steps(
     steps = {name: _step(model, optimizers[name], precision, device) for name, model in networks.items()}
     for name, step in steps.items():
         for _ in range(WARM_UP + (EAGER_STEPS if device.type == "cuda" else 0)):
+            prepare(name)
             step(images, labels)
             optimizers[name].zero_grad(set_to_none=True)
     order, generator = list(networks), random.Random(seed)
@@ -61,6 +68,7 @@ def time_steps(
     for _ in range(rounds):
         generator.shuffle(order)
         for name in order:
+            prepare(name)
             start = _now(device)
             steps[name](images, labels)
             seconds[name].append(_now(device) - start)

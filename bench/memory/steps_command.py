@@ -30,21 +30,26 @@ def run(arguments: argparse.Namespace) -> int:
     from bench.records import write_record
     from bench.training.allocator import set_allocator
     from bench.training.device import device_entry, torch_device
-    from bench.training.settings import set_determinism, set_precision, set_threads
+    from bench.training.settings import set_determinism, set_kernels, set_precision, set_threads
 
     config, architecture = configuration.load(arguments.config), arguments.architecture
     device = torch_device(device_entry(config, arguments.device)["device"])
     allocator = set_allocator(device, capped=False)
     threads = set_threads(config.get("threads", 0))
     set_precision(config["training"]["precision"])
-    exact = "exact" in config["architectures"].get(architecture, {}).get("reconstructions", [])
-    set_determinism(device, seed=0, capped=False, exact=exact)
+    set_determinism(device, seed=0, capped=False)
     models, shape = networks(config, architecture)
     settings = record.shape_settings(config, architecture, shape)
     batch_size, rounds = config["steps"]["batch_size"], config["steps"]["repeats"]
     settings |= {"batch_size": batch_size, "repeats": rounds, "device_type": device.type, "threads": threads}
+    settings |= deterministic(device, models)
     shapes = (batch_size, settings["image_size"], rounds, settings["in_channels"], settings["classes"])
-    seconds, outcome = ended(lambda: time_steps(models, *shapes, device, precision=settings["precision"]), {})
+
+    def prepare(name: str) -> None:  # each network as it is trained
+        set_kernels(device, capped=False, exact=name == EXACT)
+
+    told = {"precision": settings["precision"], "prepare": prepare}
+    seconds, outcome = ended(lambda: time_steps(models, *shapes, device, **told), {})
     result = {
         "kind": "steps",
         "schema": record.SCHEMA,
@@ -61,8 +66,14 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+EXACT = "exact"  # the reconstruction that needs deterministic algorithms
 RESNET18 = "resnet18"
 REFERENCE = "reference"
+
+
+def deterministic(device: Any, names: Iterable[str]) -> dict[str, list[str]]:
+    """What a record says of cuDNN's algorithms: the networks timed with deterministic ones. A CPU has no others."""
+    return {"deterministic": [name for name in names if name == EXACT]} if device.type == "cuda" else {}
 
 
 def reference(architecture: str) -> str | None:

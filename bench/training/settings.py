@@ -41,5 +41,10 @@ def set_determinism(device: torch.device, seed: int, capped: bool, exact: bool =
     torch.set_deterministic_debug_mode("error" if device.type == "cpu" else "default")
     # Otherwise every new tensor would be filled with NaN first, which costs time and finds nothing here.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    set_kernels(device, capped, exact)
+
+
+def set_kernels(device: torch.device, capped: bool, exact: bool) -> None:
+    """Let cuDNN try which kernels are fastest, or take deterministic ones by rule; see `set_determinism`."""
     torch.backends.cudnn.deterministic = exact
     torch.backends.cudnn.benchmark = device.type == "cuda" and not capped and not exact

@@ -91,6 +91,23 @@ def test_steps_of_a_network_without_an_ideal_twin_are_relative_to_one_in_float32
     assert list(record["ratio_to_reference"]) == ["exact"]
 
 
+def test_only_exact_reconstruction_is_timed_with_deterministic_algorithms(tmp_path, monkeypatch):
+    found = {}
+
+    def no_time(networks, *shape, prepare, **rest):
+        for name in networks:
+            prepare(name)
+            found[name] = torch.backends.cudnn.deterministic
+        return {name: [1.0] for name in networks}
+
+    monkeypatch.setattr("bench.memory.steps.time_steps", no_time)
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", False)
+    assert command("steps", "streamed", tmp_path / "streamed.json") == 0
+    assert found == {"ideal": False, "noisy": False, "exact": True}
+    assert command("steps", "streamed-int16", tmp_path / "streamed-int16.json") == 0
+    assert found == {"ideal": False, "noisy": False, "exact": True, "reference": False}
+
+
 def test_measurements_follow_the_recipe(tmp_path, monkeypatch):
     """Number format and batch normalisation are those of the networks that are trained, ResNet-18's beside them too."""
     timed = {}

@@ -7,7 +7,7 @@ from torch import nn
 from bench.errors import InputError
 from bench.memory import steps
 from bench.memory.steps import WARM_UP, paired_ratio, time_steps
-from bench.memory.steps_command import REFERENCE, compared
+from bench.memory.steps_command import REFERENCE, compared, deterministic
 
 
 class _Clock:
@@ -58,6 +58,27 @@ def test_a_step_is_timed_from_its_start_to_its_end(clock):
     assert seconds == {"fast": [1.0] * 5, "slow": [4.0] * 5}
     assert clock.now == 5 * (5 + WARM_UP)
     assert paired_ratio(seconds["slow"], seconds["fast"]).median == 4
+
+
+def test_every_step_is_prepared_for_by_its_name_on_no_clock(clock):
+    calls: list[str] = []
+
+    def prepare(name: str) -> None:
+        calls.append(f"prepare {name}")
+        clock.now += 10
+
+    networks = {name: _Slow(name, 1.0, calls) for name in ("a", "b")}
+    seconds = time_steps(networks, batch_size=2, image_size=4, rounds=3, prepare=prepare)
+    assert seconds == {"a": [1.0] * 3, "b": [1.0] * 3}
+    assert calls[::2] == [f"prepare {name}" for name in calls[1::2]]
+    assert len(calls) == 2 * 2 * (WARM_UP + 3)
+
+
+def test_on_a_gpu_the_record_says_what_was_timed_with_deterministic_algorithms():
+    names = ["ideal", "noisy", "exact", REFERENCE]
+    assert deterministic(torch.device("cuda"), names) == {"deterministic": ["exact"]}
+    assert deterministic(torch.device("cuda"), names[:2]) == {"deterministic": []}
+    assert deterministic(torch.device("cpu"), names) == {}
 
 
 def test_weights_and_gradients_are_left_as_they_were():
