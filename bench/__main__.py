@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         return 1  # whoever read what is printed has seen enough of it
     except Exception as error:
-        sentence = told(error)
+        sentence = told(error) or memory_ran_out(error)
         if sentence is None:
             raise
         print(f"error: {sentence}", file=sys.stderr)
@@ -62,6 +62,17 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("error: interrupted; what is finished is kept, and the next start goes on from there.", file=sys.stderr)
         return 130
+
+
+def memory_ran_out(error: Exception) -> str | None:
+    """The sentence for memory that ran out where it is no result, as it is in tables; None for any other error."""
+    if "torch" not in sys.modules:
+        return None
+    from bench.training.outcome import first_line, is_memory_refusal
+
+    if not is_memory_refusal(error):
+        return None
+    return f"memory ran out ({first_line(error)}); take a smaller batch or network, or a machine with more memory."
 
 
 def parse(words: list[str]) -> argparse.Namespace:

@@ -133,6 +133,19 @@ def test_a_batch_whose_half_is_a_single_value_is_told(capsys, tmp_path, images, 
     assert "two pixels or more in half the batch" in capsys.readouterr().err
 
 
+def test_memory_that_runs_out_is_told_in_a_sentence(monkeypatch, same_process, capsys, tmp_path):
+    def exhausted(*_: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 61440000000 bytes")
+
+    monkeypatch.setattr(comparison, "rounding", exhausted)
+    output = tmp_path / "peers.json"
+    assert main(["peers", "--output", str(output), "--channels", "8", "--batch-size", "8"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: memory ran out (DefaultCPUAllocator: can't allocate memory: you tried")
+    assert error.endswith("take a smaller batch or network, or a machine with more memory.\n")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_record_where_the_table_goes_is_refused(capsys, tmp_path):
     assert main(["peers", "--output", str(tmp_path / "peers.md")]) == 2
     assert "is where the table goes" in capsys.readouterr().err
