@@ -64,7 +64,8 @@ def _sizes(path: Path, architecture: str, reconstruction: str, batch_size: int) 
     from bench.training.allocator import set_allocator
     from bench.training.memory_format import place
     from bench.training.memory_use import forget_peaks, peaks
-    from bench.training.network import network
+    from bench.training.network import trained_network
+    from bench.training.recipe import recipe_from
     from bench.training.settings import set_threads
 
     config, cpu = configuration.load(path), torch.device("cpu")
@@ -72,11 +73,14 @@ def _sizes(path: Path, architecture: str, reconstruction: str, batch_size: int) 
         raise InputError("Resident memory can be compared only where glibc is told to return freed memory (Linux).")
     set_threads(config.get("threads", 0))
     torch.manual_seed(0)
-    model, _ = network(config, architecture, reconstruction)
-    model = place(model, cpu).train()  # the memory format of training: in another, kernels copy whole activations
+    recipe = recipe_from(config["training"])
+    model, _ = trained_network(config, architecture, reconstruction, recipe)
+    precision = recipe.precision
+    model = place(model, cpu, precision).train()  # the memory format of training: in another, kernels copy activations
     size, channels, classes = config["data"]["image_size"], config["in_channels"], config["classes"]
-    images, labels = random_batch(batch_size, size, channels, classes, cpu)
+    images, labels = random_batch(batch_size, size, channels, classes, cpu, precision)
     forget_peaks(cpu)  # imports may have taken more for a moment
-    training_step(model, make_optimizer(model), images, labels)
+    training_step(model, make_optimizer(model), images, labels, precision)
     resident = peaks(cpu)["process_resident_bytes"]
-    return Sizes(resident, measure_peak(model, batch_size, size, channels, classes).growing_bytes)
+    tracked = measure_peak(model, batch_size, size, channels, classes, precision=precision)
+    return Sizes(resident, tracked.growing_bytes)
