@@ -38,11 +38,16 @@ def cached_array(files: list[tuple[str, os.DirEntry]], make: Callable[[], np.nda
 
 
 def digest(files: list[tuple[str, os.DirEntry]]) -> str:
-    """Digest of classes, names, sizes and times of change: a file that is edited is decoded again."""
+    """Digest of places, classes, sizes and times of change: a file that is edited is decoded again.
+
+    Sizes and times alone do not tell two folders apart: archives may give all files one time, bitmaps are of one size.
+    """
+    places: dict[str, str] = {}  # a folder as it was given -> where it is, whatever the working folder and links
     lines = []
     for name, file in files:
-        status = file.stat()
-        lines.append(f"{name}/{file.name}\0{status.st_size}\0{status.st_mtime_ns}\n")
+        status, folder = file.stat(), file.path.removesuffix(file.name)
+        place = places.get(folder) or places.setdefault(folder, os.path.realpath(folder))
+        lines.append(f"{name}\0{place}/{file.name}\0{status.st_size}\0{status.st_mtime_ns}\n")
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 

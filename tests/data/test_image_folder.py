@@ -53,6 +53,19 @@ def test_a_changed_image_is_decoded_again(folder):
     assert load().train[0].unique().tolist() == [77]
 
 
+def test_folders_whose_files_are_alike_but_for_their_pixels_are_not_taken_for_one_another(empty_folder):
+    pixels = iter(range(10, 80, 10))
+    for split in ("one/train", "one/test", "other/train", "other/test"):
+        place = empty_folder / split / "cat" / "0.bmp"
+        place.parent.mkdir(parents=True)
+        Image.fromarray(np.full((8, 8, 3), next(pixels), np.uint8)).save(place)
+        os.utime(place, (0, 0))  # as out of an archive that keeps no times; bitmaps of one shape are of one size
+    for root, train, test in (("one", 10, 20), ("other", 30, 40)):
+        images = load(root)
+        assert images.train.unique().tolist() == [train] and images.test.unique().tolist() == [test]
+        assert not images.cached and load(root).cached
+
+
 @pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"nonsense", b"cbuiltins\nopen\n(S'opened'\nS'w'\ntR."])
 def test_a_damaged_cache_is_made_again_and_never_run(folder, content, empty_folder):
     first = load()
