@@ -141,6 +141,19 @@ def test_broken_and_odd_images_are_named(folder):
     assert not list(CACHE_FOLDER.glob("*.npy"))
 
 
+def test_a_link_to_nothing_is_named(folder):
+    (folder / "test" / "dog" / "9.png").symlink_to("nowhere.png")
+    with pytest.raises(InputError, match=r"test/dog/9\.png is a link to a file that is not there"):
+        load()
+
+
+@pytest.mark.parametrize(("kind", "mode"), [(np.uint16, "I;16"), (np.int32, "I"), (np.float32, "F")])
+def test_pixels_that_would_be_cut_off_are_refused(folder, kind, mode):
+    Image.fromarray(np.full((8, 8), 1000, kind)).save(folder / "train" / "cat" / "1.tif")
+    with pytest.raises(InputError, match=rf"1\.tif cannot be read .* of mode {mode}, would be cut"):
+        load()
+
+
 def test_classes_must_agree_and_be_there(folder):
     (folder / "test" / "emu").mkdir()
     with pytest.raises(InputError, match="different classes"):
