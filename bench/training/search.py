@@ -8,7 +8,7 @@ import dataclasses
 import itertools
 import re
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -40,6 +40,11 @@ class Trial:
     def score(self) -> float:
         """Mean accuracy; a run that did not come to its end counts as 0, so that a risky recipe is not chosen."""
         return statistics.fmean(accuracy or 0.0 for accuracy in self.accuracies.values())
+
+    @property
+    def unfinished(self) -> int:
+        """Runs that did not come to their end."""
+        return sum(accuracy is None for accuracy in self.accuracies.values())
 
     def entry(self) -> dict[str, Any]:
         """The trial as the record has it."""
@@ -99,6 +104,23 @@ def changed(config: dict[str, Any], architecture: str, settings: Settings, held_
     if wrong := fault(config, read_yaml(SCHEMA)) or unfit(settings):
         raise InputError(f"--try: {wrong}.")
     return config
+
+
+def check_tried(tried: Iterable[str], config: dict[str, Any], device: dict[str, Any]) -> None:
+    """Refuse to try keys of the recipe that no run of `config` on `device` would follow: its trials would all be one.
+
+    `device` is an entry of `devices`.
+    """
+    training, where = config["training"], f"the device {device['name']!r}"
+    passed_over = {
+        "norm_scale_eps": training["norm_scale"] != "absolute" and f"norm_scale is {training['norm_scale']}",
+        "lookahead_decay": not training["lookahead"] and "lookahead is 0",
+        "batch_size": device["batch_size"] and f"{where} has {device['batch_size']} in its place",
+        "epochs": device["epochs"] and f"{where} has {device['epochs']} in their place",
+    }
+    for key in tried:
+        if reason := passed_over.get(key):
+            raise InputError(f"--try {key} changes nothing, since {reason}; change that, or try another setting.")
 
 
 def check_trial(config: dict[str, Any], architecture: str, reconstruction: str, device: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """`python -m bench search`: try settings of the recipe on held-out training images, and keep the record of it."""
 
 import argparse
+import dataclasses
 import hashlib
 import json
 from datetime import UTC, datetime
@@ -39,7 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
     from bench.records import write_record
     from bench.training.device import device_entry, torch_device
     from bench.training.lease import gpu_lease
-    from bench.training.search import changed, check_trial, combinations, search, values_tried
+    from bench.training.recipe import recipe_from
+    from bench.training.search import changed, check_trial, check_tried, combinations, search, values_tried
 
     config = configuration.load(arguments.config)
     tried = combinations(values_tried(arguments.tried))
@@ -50,6 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         return changed(config, arguments.architecture, settings, arguments.validation_images)
 
     for settings in tried:
+        check_tried(settings, changed_by(settings), entry)
         check_trial(changed_by(settings), arguments.architecture, arguments.reconstruction, entry)
 
     def trial(settings: dict[str, Any], seed: int) -> dict[str, Any]:
@@ -66,7 +69,9 @@ def run(arguments: argparse.Namespace) -> int:
             "architecture": arguments.architecture,
             "reconstruction": arguments.reconstruction,
             "data": {**config["data"], "validation_images": arguments.validation_images},
-            "training": config["training"],
+            "training": dataclasses.asdict(recipe_from(config["training"], entry)),
+            "device": entry["name"],
+            "memory_cap_mb": entry["memory_cap_mb"],
             "budget": config["budget"],
             "seeds": arguments.seeds,
         },
@@ -83,16 +88,20 @@ def run(arguments: argparse.Namespace) -> int:
     write_record(arguments.output / "search.json", record)
     for each in trials:
         words = ", ".join(f"{key}={value}" for key, value in each.settings.items())
-        print(
-            f"{100 * each.score:.2f} % of {arguments.validation_images} held-out images, {each.seconds:.0f} s: {words}"
-        )
+        ended = f", {each.unfinished} of {len(each.accuracies)} runs not ended" if each.unfinished else ""
+        score = f"{100 * each.score:.2f} % of {arguments.validation_images} held-out images"
+        print(f"{score}, {each.seconds:.0f} s{ended}: {words}")
     return 0
 
 
 def trained(
     config: dict[str, Any], arguments: argparse.Namespace, seed: int, folder: Path, lease: Any
 ) -> dict[str, Any]:
-    """The record of one run, from its folder where it is of these settings and this code, else trained now."""
+    """The record of one run, from its folder where it is of these settings and this code, else trained now.
+
+    One that a lower time limit than the present one ended is gone on with.
+    """
+    from bench.jobs import outgrown
     from bench.records import key_of, read_record
     from bench.training.run import TrainingRun
 
@@ -100,8 +109,8 @@ def trained(
         config, arguments.architecture, arguments.reconstruction, seed, folder, arguments.device, lease=lease
     )
     place = folder / "record.json"
-    if key_of(place) == run.digest["key"]:
-        return read_record(place)
+    if key_of(place) == run.digest["key"] and not outgrown(record := read_record(place), config["time_limit_s"]):
+        return record
     return read_record(run.execute(resume=True))
 
 

@@ -65,6 +65,24 @@ def test_the_command_keeps_a_record_and_repeats_nothing(tmp_path, capsys):
 
 
 @pytest.mark.usefixtures("torch_settings")
+def test_a_run_that_a_lower_time_limit_ended_is_told_and_run_again(tmp_path, capsys):
+    place = tmp_path / "tiny.yaml"
+    command = ["search", "--config", str(place), "--architecture", "resnet18", "--try", "epochs=1"]
+    command += ["--device", "cpu", "--validation-images", "50", "--output", str(tmp_path / "s")]
+
+    def accuracies(limit):
+        place.write_text(yaml.safe_dump({**CONFIG, "time_limit_s": limit}))
+        assert main(command) == 0
+        record = json.loads((tmp_path / "s" / "search.json").read_text())
+        assert record["settings"]["device"] == "cpu" and record["settings"]["training"]["bias_rate"] == 1
+        return list(record["trials"][0]["accuracies"].values())
+
+    assert accuracies(0.001) == [None] and "1 of 1 runs not ended: epochs=1" in capsys.readouterr().out
+    assert accuracies(0.0005) == [None]
+    assert accuracies(1000)[0] > 0 and "not ended" not in capsys.readouterr().out.splitlines()[-1]
+
+
+@pytest.mark.usefixtures("torch_settings")
 def test_the_run_before_is_gone_when_the_next_reads_its_images(tmp_path, monkeypatch):
     """A trainer with a recorded step, as on a GPU, is held in a circle, and holds memory of the device."""
     networks, alive = [], []

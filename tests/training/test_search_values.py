@@ -72,6 +72,27 @@ def test_what_the_recipe_or_the_network_refuses_is_told_before_the_first_run(
     assert sentence in capsys.readouterr().err and not (place / "out").exists()
 
 
+@pytest.mark.usefixtures("torch_settings")
+@pytest.mark.parametrize(
+    ("tried", "sentence"),
+    [
+        ("batch_size=10,40", "--try batch_size changes nothing, since the device 'small' has 20 in its place; change"),
+        ("epochs=1,2", "--try epochs changes nothing, since the device 'small' has 1 in their place; change"),
+        ("norm_scale_eps=0.1,0.2", "--try norm_scale_eps changes nothing, since norm_scale is learned; change"),
+        ("norm_scale_eps=0.1 --try norm_scale=absolute,frozen", "changes nothing, since norm_scale is frozen; change"),
+        ("lookahead_decay=0.9,0.95", "--try lookahead_decay changes nothing, since lookahead is 0; change"),
+    ],
+)
+def test_what_no_run_would_follow_is_not_tried(
+    place: Path, capsys: pytest.CaptureFixture, tried: str, sentence: str
+) -> None:
+    device = {"name": "small", "batch_size": 20, "epochs": 1}
+    (place / "tiny.yaml").write_text(yaml.safe_dump({**CONFIG, "devices": [device]}))
+    words = f"search --config tiny.yaml --architecture hybrid --try {tried} --validation-images 20 --output out"
+    assert main(shlex.split(words)) == 2
+    assert sentence in capsys.readouterr().err and not (place / "out").exists()
+
+
 def test_numbers_with_an_exponent_are_numbers() -> None:
     tried = values_tried(["peak_learning_rate=1e-2,2E-1,.5e1,0.3", "flip=none", "options.gain=1,-1e0"])
     assert tried == {"peak_learning_rate": [0.01, 0.2, 5.0, 0.3], "flip": ["none"], "options.gain": [1, -1.0]}
