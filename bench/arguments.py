@@ -16,6 +16,7 @@ from bench.errors import InputError
 # Steps whose --output is one file; that of the others is a folder.
 ONE_FILE = ("memory", "steps", "timeline", "peers", "kernels", "paper-shapes", "numerics", "report")
 LEAST = {"seed": 0, "seeds": 0, "threads": 0}  # of whole numbers; of all others 1
+MAX_SEED = 2**32 - 1
 
 
 def check_words(words: Sequence[str], arguments: argparse.Namespace) -> None:
@@ -46,6 +47,8 @@ def check(arguments: argparse.Namespace) -> None:
         least = LEAST.get(name, 1)
         if not math.isfinite(number) or number < least:
             raise InputError(f"--{name.replace('_', '-')} is {number}; it must be {least} or more.")
+        if name in ("seed", "seeds") and number > MAX_SEED:
+            raise InputError(f"--{name} is {number}; it must be {MAX_SEED} or less.")
     if given.get("batch_sizes") and len(set(given["batch_sizes"])) == 1:
         raise InputError(f"--batch-sizes are both {given['batch_sizes'][0]}; a slope needs two that differ.")
     if given.get("output"):

@@ -74,6 +74,8 @@ WRONG = [
     ("peers", "--device gpu", "no kind of device 'gpu'"),
     ("report", "--tables absent", "no tables folder absent"),
     ("train", "--seed -1", "--seed is -1; it must be 0 or more"),
+    *((step, f"--seed {2**64}", "it must be 4294967295 or less") for step in ("train", "logits")),
+    *((step, f"--seeds 1 {2**32}", "--seeds is 4294967296; it must be 42") for step in ("search", "control")),
     ("logits", "--architecture resnet19", "no architecture 'resnet19'"),
     ("logits", "--try options.logit_scale=1", "--try is for one architecture"),
     ("logits", "--architecture resnet18 --try rate=1", "--try rate is no setting"),

@@ -6,10 +6,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench.errors import InputError
-
-MAX_SEED = 2**32 - 1
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
@@ -33,10 +29,6 @@ def run(arguments: argparse.Namespace) -> int:
     from bench.training.leased import shared_lease
     from bench.training.processes import join_processes, leave_processes, started_by_torchrun
 
-    if not 0 <= arguments.seed <= MAX_SEED:
-        raise InputError(f"--seed is {arguments.seed}; it must be from 0 to {MAX_SEED}.")
-    if arguments.output.exists() and not arguments.output.is_dir():
-        raise InputError(f"--output {arguments.output} is a file; give the folder that the record goes to.")
     config = configuration.load(arguments.config)
     entry = device_entry(config, arguments.device)
     if entry["processes"] > 1 and not started_by_torchrun():
