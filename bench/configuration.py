@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from bench.contradictions import contradiction
 from bench.errors import InputError
 from bench.schema import fault, nearest
 from bench.strict_yaml import read_yaml
@@ -51,8 +52,7 @@ def read(path: Path) -> Configuration:
     if not path.exists():
         raise InputError(f"There is no configuration {path}; those of the project are {', '.join(SCALES)}.")
     configuration = read_yaml(path)
-    wrong = fault(configuration, read_yaml(SCHEMA))
-    if wrong:
+    if wrong := fault(configuration, read_yaml(SCHEMA)) or contradiction(configuration):
         raise InputError(f"{path}: {wrong}.")
     _check_devices(path, configuration)
     _check_image_sizes(path, configuration)

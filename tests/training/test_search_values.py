@@ -60,7 +60,7 @@ def test_values_that_no_configuration_could_have_are_refused_before_anything_is_
 @pytest.mark.parametrize(
     ("tried", "sentence"),
     [
-        ("batch_size=20,1", "training.batch_size is 1; it must be 2 or more"),
+        ("batch_size=20,1", "training.batch_size must be at least 2, but is 1"),
         ("options.logit_scale=1,0", "logit_scale must be above 0"),
     ],
 )
