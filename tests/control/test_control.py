@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from bench.__main__ import main
+from bench.control import recipe, training
 from bench.control import record as control_record
-from bench.control import training
 from bench.control.network import ControlNetwork, convolution, whitening_kernels
 from bench.control.recipe import make_optimizer, rate, recipe_of
 from bench.control.training import Views, train_control, trainer_of
@@ -71,6 +71,15 @@ def test_biases_learn_faster_and_are_decayed_alike() -> None:
     share = 1 + 1 / (1 - RECIPE.momentum)
     assert pytest.approx(11.5 / share, rel=1e-2) == RECIPE.peak_learning_rate
     assert RECIPE.weight_decay * RECIPE.peak_learning_rate == pytest.approx(0.0153 / share, rel=1e-2)
+
+
+def test_the_differences_that_the_recipe_tells_of_are_those_of_the_network() -> None:
+    network = ControlNetwork(torch.randn(9, 3, 9, 9), 2)
+    fast = make_optimizer(network, RECIPE).param_groups[1]["params"]
+    assert any(each is network.whitening.bias for each in fast) and network.whitening.bias.count_nonzero() == 24
+    assert {norm.eps for norm in network.modules() if isinstance(norm, torch.nn.BatchNorm2d)} == {1e-5}
+    told = " ".join(str(recipe.__doc__).split())
+    assert "bias begins at random" in told and "1e-5 to variances, not 1e-12" in told
 
 
 def test_six_views() -> None:
