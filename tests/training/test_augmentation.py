@@ -42,11 +42,13 @@ def test_reflection_does_not_repeat_the_border():
 
 
 def test_alternating_flip_shows_every_image_both_ways(make_images, make_recipe):
-    augmentation = Augmentation(make_recipe(flip="alternating"), make_images(), seed=0, device=CPU)
+    augmentation = Augmentation(make_recipe(flip="alternating"), make_images(train=1000), seed=0, device=CPU)
     generator = torch.Generator().manual_seed(0)
     first, second, third = (augmentation.draw(epoch, generator).mirrored for epoch in (1, 2, 3))
     assert torch.equal(first, ~second) and torch.equal(first, third)
-    assert 0 < first.sum() < len(first)
+    assert 0.4 < first.float().mean() < 0.6  # half of them, and another half for another seed
+    other = Augmentation(make_recipe(flip="alternating"), make_images(train=1000), seed=1, device=CPU)
+    assert 0.4 < (other.draw(1, generator).mirrored ^ first).float().mean() < 0.6
 
 
 def test_no_augmentation_changes_nothing(make_images, make_recipe):

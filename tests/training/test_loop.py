@@ -200,6 +200,7 @@ def entries(*accuracies):
         ((0.5, 0.95, 0.96), "ok", True, 23.0),
         ((0.5, 0.94), "ok", True, 23.0),
         ((0.5, 0.95, 0.93), "below-target", True, 23.0),
+        ((0.5, 0.94, 0.93), "below-target", True, 23.0),
         ((0.5, 0.93), "below-target", False, None),
     ],
 )
