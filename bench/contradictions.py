@@ -26,6 +26,8 @@ def _contradictions(configuration: dict[str, Any]) -> Iterator[str]:
         if size % processes:
             yield f"devices.{device['name']}: {processes} processes cannot share a batch of {size} images equally"
     if numerics := configuration["numerics"]:
+        if held_out := numerics["data"]["validation_images"]:
+            yield f"numerics.data.validation_images is {held_out}, but sweeps are evaluated on test images; take it out"
         yield from _scale("numerics.training", numerics["training"])
         precision = numerics["training"]["precision"]
         if precision != "float32":

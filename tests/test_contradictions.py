@@ -51,6 +51,10 @@ def training(**changes: Any) -> dict[str, Any]:
             for name, but in (("tf32", "but is 'tf32'"), ("mixed", "but is 'mixed'"))
         ),
         (
+            {"numerics": {**NUMERICS, "data": {**NUMERICS["data"], "validation_images": 9}}},
+            "numerics.data.validation_images is 9, but sweeps are evaluated on test images; take it out",
+        ),
+        (
             {"numerics": {**NUMERICS, **training(norm_scale="frozen", norm_scale_eps=0.2)}},
             "numerics.training.norm_scale_eps is 0.2, but takes effect only where norm_scale is absolute, not frozen",
         ),
