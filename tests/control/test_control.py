@@ -71,6 +71,7 @@ def test_biases_learn_faster_and_are_decayed_alike() -> None:
     share = 1 + 1 / (1 - RECIPE.momentum)
     assert pytest.approx(11.5 / share, rel=1e-2) == RECIPE.peak_learning_rate
     assert RECIPE.weight_decay * RECIPE.peak_learning_rate == pytest.approx(0.0153 / share, rel=1e-2)
+    assert recipe_of(batch_size=256).peak_learning_rate == RECIPE.peak_learning_rate / 4
 
 
 def test_the_differences_that_the_recipe_tells_of_are_those_of_the_network() -> None:
