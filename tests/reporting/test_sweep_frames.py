@@ -38,9 +38,16 @@ def test_a_row_of_a_sweep_is_mean_and_range_over_seeds(sweeps):
 def test_thresholds_are_of_large_angles_and_of_trainings_that_fall_behind():
     angles = pd.DataFrame({"snr_db": [0.0, 20.0, 40.0], "angle_degrees": [50.0, 20.0, 1.0]})
     places = pd.DataFrame({"mode": ["noisy", "noisy", "ideal"], "point": ["a", "b", "c"]})
-    places = places.assign(snr_initial_db=[0.0, 8.0, 3.0], gap=[0.2, 0.01, 0.0])
+    places = places.assign(snr_initial_db=[0.0, 8.0, 3.0], gap=[0.2, 0.01, 0.0], diverged=False)
     found = thresholds_frame(angles, places)
     assert found["threshold_db"].tolist() == [30.0, 10.0, 4.0] and found["n"].tolist() == [3, 3, 2]
+
+
+def test_a_training_that_diverged_as_its_ideal_twin_did_has_failed():
+    angles = pd.DataFrame({"snr_db": [0.0, 20.0], "angle_degrees": [50.0, 1.0]})
+    places = pd.DataFrame({"mode": ["noisy", "noisy"], "point": ["a", "b"], "snr_initial_db": [-30.0, 50.0]})
+    found = thresholds_frame(angles, places.assign(gap=0.0, diverged=[True, False])).iloc[-1]
+    assert (found["threshold_db"], found["highest_wrong_db"], found["exceptions"]) == (10.0, -30.0, 0)
 
 
 def test_a_formula_is_off_from_the_smallest_noise_on():

@@ -31,12 +31,16 @@ def threshold(snr_db: np.ndarray, wrong: np.ndarray) -> dict[str, float]:
 
 
 def thresholds_frame(angles: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
-    """Angles of 10 and 45 degrees by the convolution's SNR; failed training by the network's smallest one."""
+    """Angles of 10 and 45 degrees by the convolution's SNR; failed training by the network's smallest one.
+
+    A run that diverged has failed, even if its ideal twin did so as well and is not ahead of it.
+    """
     rows = []
     for degrees in (10, 45):
         found = threshold(angles["snr_db"].to_numpy(), (angles["angle_degrees"] > degrees).to_numpy())
         rows.append({"below_it": f"gradient off by more than {degrees} degrees", "n": len(angles), **found})
     runs = places[(places["mode"] != "ideal")].drop_duplicates("point").dropna(subset=["snr_initial_db"])
-    found = threshold(runs["snr_initial_db"].to_numpy(), (runs["gap"] > FAILED).to_numpy())
+    failed = (runs["gap"] > FAILED) | runs["diverged"]
+    found = threshold(runs["snr_initial_db"].to_numpy(), failed.to_numpy())
     fails = f"training more than {100 * FAILED:g} points behind ideal (smallest SNR before training)"
     return pd.DataFrame([*rows, {"below_it": fails, "n": len(runs), **found}])
