@@ -59,7 +59,8 @@ def _table1(
         notes=table1.NOTES,
         warnings=(
             *remarks.faults(here, measurements),
-            *remarks.machines(here, measurements, include_stale),
+            *devices.mixed_devices(here, include_stale),
+            *remarks.machines(measurements, include_stale),
             *remarks.mixtures(here, include_stale),
             *remarks.overflows(here, include_stale),
             *remarks.mismatches(here, measurements, include_stale),

@@ -25,11 +25,13 @@ def row_labels(
 
 
 def mixed_devices(runs: pd.DataFrame, include_stale: bool = False) -> list[str]:
-    """A sentence a device whose runs were made on different hardware: their times are not of one device."""
+    """A sentence a device for whatever its runs were not all made with: neither times nor gaps are of that alone."""
+    what = {"hardware": "on different hardware", "torch": "with different versions of torch"}
     return [
-        f"The runs of {device} were made on different hardware: {_hardware(group)}."
+        f"The runs of {device} were made {words}: {'; '.join(group[column].dropna().unique())}."
         for device, group in usable(runs, include_stale).groupby("device", sort=False)
-        if group["hardware"].nunique() > 1
+        for column, words in what.items()
+        if group[column].nunique() > 1
     ]
 
 

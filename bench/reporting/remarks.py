@@ -38,17 +38,15 @@ def mixtures(runs: pd.DataFrame, include_stale: bool = False) -> list[str]:
     return sentences
 
 
-def machines(runs: pd.DataFrame, measurements: pd.DataFrame, include_stale: bool = False) -> list[str]:
-    """What Table 1 compares though it was made on different hardware: a gap's runs, or records of one kind."""
-    columns = {"training runs": usable(runs, include_stale)["hardware"]}
+def machines(measurements: pd.DataFrame, include_stale: bool = False) -> list[str]:
+    """Kinds of measured records that Table 1 compares though they were made on different hardware."""
+    sentences = []
     for kind in _KINDS:
         used = measurements[f"{kind}_status"].isin(used_statuses(include_stale))
-        columns[f"{kind} records"] = measurements.loc[used, f"{kind}_hardware"]
-    return [
-        f"The {words} were made on different hardware: {'; '.join(column.dropna().unique())}."
-        for words, column in columns.items()
-        if column.nunique() > 1
-    ]
+        found = measurements.loc[used, f"{kind}_hardware"].dropna().unique()
+        if len(found) > 1:
+            sentences.append(f"The {kind} records were made on different hardware: {'; '.join(found)}.")
+    return sentences
 
 
 def overflows(runs: pd.DataFrame, include_stale: bool = False) -> list[str]:

@@ -114,7 +114,7 @@ def test_mixed_hardware_is_said(tmp_path):
     write_train(tmp_path, HYBRID["noisy"][0], hardware={"device": "CPU B"})
     text = to_markdown(table1(tmp_path))
     assert "The runs of machine, hybrid, noisy mix hardware." in text
-    assert "The training runs were made on different hardware: CPU A (2 threads); CPU B." in text
+    assert "The runs of machine were made on different hardware: CPU A (2 threads); CPU B." in text
     assert "CPU A (2 threads), CPU B" in text.splitlines()[0]
 
 
@@ -128,7 +128,17 @@ def test_what_is_compared_across_hardware_or_versions_is_said(tmp_path):
     warnings = table1(tmp_path).warnings
     assert "The memory records were made on different hardware: a CPU; a GPU." in warnings
     assert "The runs of machine, hybrid, noisy mix versions of torch." in warnings
-    assert not any("steps records" in text or "training runs were" in text for text in warnings)
+    assert not any("steps records" in text or "machine were made on different hardware" in text for text in warnings)
+
+
+def test_a_gap_between_runs_of_two_versions_of_torch_is_said(tmp_path):
+    """Keys do not know the version: after an upgrade the rows that were there stay, and each by itself is of one."""
+    fill(tmp_path)
+    for mode, version in (("ideal", "2.9.0"), ("noisy", "2.13.0")):
+        for run in HYBRID[mode]:
+            write_train(tmp_path, run, versions={"torch": version})
+    said = "The runs of machine were made with different versions of torch: 2.9.0; 2.13.0."
+    assert all(said in table.warnings for table in build_tables(study(RUNS), tmp_path))
 
 
 def test_values_beyond_the_grid_are_said(tmp_path):
