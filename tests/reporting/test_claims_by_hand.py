@@ -28,7 +28,8 @@ def test_theory_of_each_claim(tmp_path):
         "hybrid: batch of 512 at 32x32": 2e8 / 1e9,
         "all training images in one batch": (20 + 384 * 50_000 * 32 * 32) / 1e9,
     }
-    assert {claim: value(frame, claim, "theory") for claim in expected} == pytest.approx(expected)
+    found = {claim: value(frame, claim, "theory") for claim in expected}
+    assert found == pytest.approx(expected, rel=1e-12)  # the weights, 20 bytes, are little beside 50,000 images
 
 
 def test_numbers_of_resnet18_are_its_bytes_by_four(tmp_path):

@@ -23,10 +23,10 @@ def test_values_of_both_reconstructions(tmp_path):
 def test_baseline_is_relative_to_its_reference(tmp_path):
     ratios = {"ideal": {"median": 1.3, "low": 1.2, "high": 1.4}}
     beside = {"reference": "resnet18", "ratio_to_reference": ratios}
-    record = steps_record("checkpointing", seconds={"ideal": [2.0]}, ratio_to_ideal=None, **beside)
+    record = steps_record("checkpointing", seconds={"ideal": [2.0, 2.1, 9.0]}, ratio_to_ideal=None, **beside)
     write_record(steps_path(tmp_path, "checkpointing"), record)
     row = read_measurements(tmp_path, [("checkpointing", "ideal")]).iloc[0]
-    assert (row["step_ratio"], row["step_ratio_to"]) == (1.3, "resnet18")
+    assert (row["step_ratio"], row["step_ratio_to"], row["step_s"]) == (1.3, "resnet18", 2.1)  # the median
 
 
 def test_missing_broken_and_stale_are_told_apart(tmp_path):

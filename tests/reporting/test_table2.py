@@ -83,6 +83,28 @@ def test_durations_are_readable(tmp_path, training, shown):
     assert table2(tmp_path).display.iloc[0][("Time of a run", "median")] == shown
 
 
+def test_times_of_a_run_are_of_those_that_came_to_their_end(tmp_path):
+    times = ((9.0, 14.0), (11.0, 20.0), (600.0, 900.0))
+    failed = {"outcome__status": "timed-out", "outcome__accuracy": None, "time_to_target_s": None}
+    for run, (training, everything), changes in zip(MACHINE, times, ({}, {}, failed), strict=True):
+        write_train(tmp_path, run, seconds__training=training, seconds__everything=everything, **changes)
+    row = table2(tmp_path).frame.iloc[0]
+    assert (row["total_median_s"], row["everything_median_s"]) == (11.0, 17.0)
+
+
+def test_a_row_says_from_when_to_when_its_runs_are(tmp_path):
+    for run, day in zip(MACHINE, ("03", "01", "02"), strict=True):
+        write_train(tmp_path, run, date=f"2026-01-{day}T00:00:00+00:00")
+    row = table2(tmp_path).frame.iloc[0]
+    assert (row["first_date"][:10], row["last_date"][:10]) == ("2026-01-01", "2026-01-03")
+
+
+def test_an_accuracy_that_is_the_target_is_at_it(tmp_path):
+    epochs = [{"test_accuracy": 0.92, "training_s": 2.0}, {"test_accuracy": 0.93, "training_s": 4.0}]
+    write_train(tmp_path, MACHINE[0], history=epochs)
+    assert table2(tmp_path, further_targets=(0.92,)).frame.iloc[0]["time_to_target_92_median_s"] == 3.0
+
+
 def test_runs_at_the_target_at_the_end_count_failed_ones(tmp_path):
     write_train(tmp_path, MACHINE[0])
     write_train(tmp_path, MACHINE[1], outcome__status="below-target", outcome__accuracy=0.93, time_to_target_s=5.0)
