@@ -72,6 +72,20 @@ def test_without_records_the_rate_is_assumed(configuration: dict[str, Any], tmp_
     assert twice.seconds(run) - START_S == pytest.approx((estimator.seconds(run) - START_S) / 2)
 
 
+def test_every_epoch_and_every_round_is_counted(configuration: dict[str, Any], tmp_path: Path) -> None:
+    """Two steps of each network warm a timing up."""
+
+    def seconds(name: str, **changes: Any) -> float:
+        other = {**configuration, **changes}
+        return Estimator(other, tmp_path).seconds(job(other, tmp_path, name)) - START_S
+
+    longer = {**configuration["training"], "epochs": 3 * configuration["training"]["epochs"]}
+    run = "resnet18-ideal-machine-seed1"
+    assert seconds(run, training=longer) == pytest.approx(3 * seconds(run))
+    one, four = ({**configuration["steps"], "repeats": repeats} for repeats in (1, 4))
+    assert seconds("resnet18", steps=four) == pytest.approx(2 * seconds("resnet18", steps=one))
+
+
 def test_earlier_runs_on_this_hardware_give_the_rate(configuration: dict[str, Any], tmp_path: Path) -> None:
     run = job(configuration, tmp_path, "hybrid-noisy-machine-seed1")
     write_record(run.record, record(configuration, 60.0))

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from bench import plan
 from bench.configuration import FOLDER, read
 from bench.errors import InputError
 from bench.plan import memory_key, numerics_key, planned_runs, point_key, run_key, steps_key, timeline_key
@@ -18,6 +19,8 @@ NETWORK = [
     (("threads",), 7),
     (("architectures", "hybrid", "depths"), [9]),
     (("training", "precision"), "mixed"),
+    (("training", "norm_scale"), "frozen"),
+    (("training", "norm_scale_eps"), 0.3),
 ]
 
 
@@ -82,6 +85,12 @@ def measured_keys(configuration: dict[str, Any]) -> list[str]:
     point = point_key(configuration, {"step": 1})
     measured = memory_key(configuration, "hybrid", "noisy"), steps_key(configuration, "hybrid")
     return [*measured, timeline_key(configuration), *experiments, point]
+
+
+def test_keys_of_measurements_follow_the_code(configuration: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    before = measured_keys(configuration)
+    monkeypatch.setattr(plan, "code_digest", lambda kind: f"other code of {kind}")
+    assert all(one != other for one, other in zip(before, measured_keys(configuration), strict=True))
 
 
 def test_keys_of_measurements_follow_the_kind_of_device_where_the_configuration_says_it(

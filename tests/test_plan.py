@@ -86,6 +86,9 @@ def test_seeds_of_a_device_come_before_those_of_an_architecture_and_of_the_scale
     hybrids = [run for run in planned_runs(configuration) if (run.architecture, run.device) == ("hybrid", "machine")]
     assert [run.seed for run in hybrids if run.reconstruction == "exact"] == [1]  # `seeds_of`
     assert [run.seed for run in hybrids if run.reconstruction == "noisy"] == configuration["seeds"]
+    configuration["architectures"]["hybrid"]["seeds"] = [5]
+    hybrids = [run for run in planned_runs(configuration) if (run.architecture, run.device) == ("hybrid", "machine")]
+    assert [run.seed for run in hybrids] == [5, 5, 1]  # `seeds_of` before `seeds`
     configuration["architectures"]["checkpointing"]["seeds"] = [7, 8]
     assert seeds("resnet18", "machine") == configuration["seeds"]
     assert seeds("checkpointing", "machine") == [7, 8]
