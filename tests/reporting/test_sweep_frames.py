@@ -3,8 +3,9 @@
 import pandas as pd
 import pytest
 
-from bench.reporting.figures.frames import places_frame, sweep_frame
+from bench.reporting.figures.frames import curves, places_frame, sweep_frame
 from bench.reporting.figures.limits import formula_limits
+from bench.reporting.figures.networks import gradient_angles
 from bench.reporting.figures.thresholds import thresholds_frame
 
 
@@ -45,9 +46,26 @@ def test_thresholds_are_of_large_angles_and_of_trainings_that_fall_behind():
 
 def test_a_training_that_diverged_as_its_ideal_twin_did_has_failed():
     angles = pd.DataFrame({"snr_db": [0.0, 20.0], "angle_degrees": [50.0, 1.0]})
-    places = pd.DataFrame({"mode": ["noisy", "noisy"], "point": ["a", "b"], "snr_initial_db": [-30.0, 50.0]})
+    modes = ["renormalised", "noisy"]
+    places = pd.DataFrame({"mode": modes, "point": ["a", "b"], "snr_initial_db": [-30.0, 50.0]})
     found = thresholds_frame(angles, places.assign(gap=0.0, diverged=[True, False])).iloc[-1]
     assert (found["threshold_db"], found["highest_wrong_db"], found["exceptions"]) == (10.0, -30.0, 0)
+
+
+def test_the_layerwise_network_that_is_drawn_has_the_units_of_the_smallest_hybrid():
+    rows = [("layerwise", 3), ("layerwise", 11), ("layerwise", 15), ("hybrid", 12), ("hybrid", 16)]
+    layers = pd.DataFrame(rows, columns=["architecture", "units"])
+    layers = layers.assign(seed=1, mode="ideal", when="initial", angle_degrees=1.0)
+    assert [curves(layers, name)["units"].tolist() for name in ("layerwise", "hybrid")] == [[11], [12]]
+
+
+def test_a_gradient_without_an_angle_is_drawn_at_the_foot_of_the_scale():
+    """Angles are recorded to 0.0001 degrees, and a logarithmic scale has no place for 0."""
+    rows = {"snr_db": [50.0, 140.0], "angle_degrees": [0.1, 0.0], "architecture": "hybrid"}
+    thresholds = pd.DataFrame({"below_it": ["off by more than 10 degrees"], "threshold_db": [float("nan")]})
+    axes = gradient_angles(pd.DataFrame(rows), thresholds).axes[0]
+    (marks,) = (line for line in axes.lines if line.get_label() == "hybrid")
+    assert marks.get_ydata().tolist() == [0.1, axes.get_ylim()[0]]
 
 
 def test_a_formula_is_off_from_the_smallest_noise_on():

@@ -12,6 +12,7 @@ SERIES = {
     ("renormalised", "initial"): Look("before, re-normalising inverse", "#D55E00", "^", ":"),
 }
 SNR = "SNR of the restored input (dB)"
+FOOT = 1e-5  # degrees: angles are recorded to 1e-4, and 0 has no place on a logarithmic scale
 
 
 def layer_by_layer(frame: pd.DataFrame, title: str) -> Figure:
@@ -33,18 +34,19 @@ def _curves(axes: Axes, frame: pd.DataFrame) -> None:
 
 
 def gradient_angles(frame: pd.DataFrame, thresholds: pd.DataFrame) -> Figure:
-    """Each mark is one convolution of one network, before or after training."""
+    """Each mark is one convolution of one network, before or after training; an angle of 0 is at the foot."""
     figure, (axes,) = panels(1, 1, 4.6, 3.3)
     looks = {"layerwise": ("#0072B2", "s", "layer-wise"), "hybrid": ("#D55E00", "^", "hybrid")}
     for architecture, (color, marker, label) in looks.items():
         group = frame[frame["architecture"] == architecture]
-        axes.plot(group["snr_db"], group["angle_degrees"], marker, color=color, alpha=0.35, markersize=3, label=label)
+        angles = group["angle_degrees"].clip(lower=FOOT)
+        axes.plot(group["snr_db"], angles, marker, color=color, alpha=0.35, markersize=3, clip_on=False, label=label)
     for degrees, style in ((10, "--"), (45, "-")):
         found = thresholds[thresholds["below_it"].str.contains(f"than {degrees} degrees")]["threshold_db"]
         axes.axhline(degrees, color="grey", linestyle=style, linewidth=0.8)
         for value in found.dropna():
             label = f"{degrees}°: {value:z.0f} dB"
             axes.axvline(value, color="black", linestyle=style, linewidth=1.2, label=label)
-    axes.set(yscale="log", ylim=(1e-5, 180), xlabel=SNR, ylabel="angle to the ideal gradient (degrees)")
+    axes.set(yscale="log", ylim=(FOOT, 180), xlabel=SNR, ylabel="angle to the ideal gradient (degrees)")
     axes.legend(loc="lower left")
     return figure
