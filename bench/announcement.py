@@ -3,12 +3,14 @@
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.configuration import SCALES, Configuration
 from bench.jobs import Job, planned_jobs
 from bench.long_measurements import asked
+from bench.records import read_record
 from bench.scales import Choice
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ def announce(choice: Choice, configuration: Configuration) -> None:
         f"found:  {choice.found}",
         f"scale:  {choice.scale}, because {choice.reason}",
         *summary(configuration, jobs),
+        *(f"note:   {said}" for said in namesakes(choice.path, jobs)),
         f"other:  make SCALE={'|'.join(SCALES)} CORES=... ARGS=..., or snakemake --config scale=...",
     ]
     print("\n".join(lines), file=sys.stderr, flush=True)
@@ -61,6 +64,27 @@ def summary(configuration: Configuration, jobs: Sequence[Job], estimator: "Estim
         estimator = Estimator(configuration, RESULTS / configuration["scale"])
     time = duration(sum(map(estimator.seconds, left)))
     return [*lines, f"time:   about {time} one after another ({estimator.basis})"]
+
+
+def namesakes(path: Path, jobs: Sequence[Job]) -> list[str]:
+    """A sentence for each other configuration with the file name of the one at `path` that stale records were made by.
+
+    Both have one folder of results, and each would make the other's records anew.
+    """
+    found = Counter(made_by(job.record) for job in jobs if job.state == "stale")
+    return [
+        f"{count} of the stale records come from {other}, a configuration with the same file name; to keep them, give"
+        " one of the two, and the scale in it, another name."
+        for other, count in found.items()
+        if other and other.name == path.name and other.is_file() and not other.samefile(path)
+    ]
+
+
+def made_by(record: Path) -> Path | None:
+    """The configuration that the command of a whole `record` names; None where it names none."""
+    command = read_record(record).get("command")
+    words = [str(word) for word in command] if isinstance(command, list) else []
+    return next((Path(value) for option, value in pairwise(words) if option == "--config"), None)
 
 
 def duration(seconds: float) -> str:

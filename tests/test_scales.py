@@ -125,6 +125,29 @@ def test_the_announcement_says_what_was_found_chosen_and_is_left(
     assert "claims: whole-batch (missing) besides" in third and "all records are there but those for" in third
 
 
+def test_another_configuration_of_the_same_name_whose_records_would_be_replaced_is_told_of(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    machine(monkeypatch, None, None)
+    monkeypatch.chdir(tmp_path)
+    text = (FOLDER / "smoke.yaml").read_text().replace("scale: smoke", "scale: mine")
+    for folder in ("one", "two"):
+        Path(folder).mkdir()
+        Path(folder, "mine.yaml").write_text(text)
+    choice = choose("one/mine.yaml")
+    configuration = load(choice.path)
+    first, second, *_ = planned_jobs(configuration, Path("results/mine"))
+    for job, other in ((first, "one"), (second, "two")):
+        command = ["python", "-m", "bench", "train", "--config", f"{other}/mine.yaml"]
+        write_record(job.record, {"kind": job.kind, "digest": {"key": "another"}, "command": command})
+    announce(choice, configuration)
+    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note:")]
+    assert len(notes) == 1 and "1 of the stale records come from two/mine.yaml, a configuration with" in notes[0]
+    write_record(second.record, {"kind": second.kind, "digest": {"key": second.key}, "command": command})
+    announce(choice, configuration)
+    assert "note:" not in capsys.readouterr().err  # it is this one's as well
+
+
 @pytest.mark.parametrize("scale", SCALES)
 def test_readme_and_makefile_name_every_scale(scale: str) -> None:
     assert f"| `{scale}` |" in (ROOT / "README.md").read_text()
