@@ -64,19 +64,17 @@ def gpus(wildcards):
     return int(choice.gpu or not workflow.local_exec)
 
 
-def cores(wildcards):
-    """Cores of a training, so that each has its own: as many as the scale says; with a GPU, one."""
-    return 1 if gpus(wildcards) else settings["threads"] or available_cpus()
-
-
 def shared(wildcards):
     """Processes that share a training run."""
-    return trainings[wildcards.name].processes
+    return trainings[wildcards.name].processes if "name" in wildcards.keys() else 1
 
 
-def shared_cores(wildcards):
-    """Cores of all of them: those of the scale are a process's; where it leaves them open they share what there is."""
-    return cores(wildcards) * shared(wildcards) if settings["threads"] or gpus(wildcards) else cores(wildcards)
+def cores(wildcards):
+    """Cores of a training, so that each process has its own: one with a GPU, else as many as the scale says.
+
+    Where the scale leaves them open, a training has all there are, however many processes share it.
+    """
+    return (1 if gpus(wildcards) else settings["threads"]) * shared(wildcards) or available_cpus()
 
 
 # Steps run in the interpreter that runs Snakemake, or in the environment that Snakemake makes for them. Said here and not
@@ -139,7 +137,7 @@ rule train:
         "<results>/logs/train-{name}.log",
     conda:
         "envs/bench.yaml"
-    threads: shared_cores
+    threads: cores
     resources:
         gpu=lambda wildcards: gpus(wildcards) * shared(wildcards),
     params:

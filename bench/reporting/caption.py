@@ -18,14 +18,13 @@ def caption(
     used = usable(runs, include_stale)
     cited = [used[["hardware", "commit", "date"]].dropna(subset=["hardware"])]
     counts = [_counts("training runs", runs["status"], include_stale)]
-    for kind in ("memory", "steps"):
-        if measurements is None:
-            break
-        names = {f"{kind}_{name}": name for name in ("status", "path", "hardware", "commit", "date")}
-        records = measurements[list(names)].rename(columns=names).drop_duplicates("path")
-        current = records["status"].isin(used_statuses(include_stale))
-        cited.append(records.loc[current, ["hardware", "commit", "date"]])
-        counts.append(_counts(f"{kind} records", records["status"], include_stale))
+    if measurements is not None:
+        for kind in ("memory", "steps"):
+            names = {f"{kind}_{name}": name for name in ("status", "path", "hardware", "commit", "date")}
+            records = measurements[list(names)].rename(columns=names).drop_duplicates("path")
+            current = records["status"].isin(used_statuses(include_stale))
+            cited.append(records.loc[current, ["hardware", "commit", "date"]])
+            counts.append(_counts(f"{kind} records", records["status"], include_stale))
     origin = pd.concat(cited, ignore_index=True)
     if origin.empty:
         return f"{title}. Scale {scale}; no record to show. {' '.join(counts)}"
