@@ -34,3 +34,11 @@ def test_a_whole_batch_of_other_data_or_another_recipe_is_not_current(changes, c
     now = {name: {**config[name], **new} if name == "training" else new for name, new in changes.items()}
     assert (present_key({**config, **now}, record) == run_key(made, STEP)) == current
     assert present_key(config, {**record, "data": {}}) is None
+
+
+def test_a_whole_batch_that_a_lower_limit_of_time_ended_is_not_current():
+    config = configuration.load(Path("config/quick.yaml"))
+    ended = {"outcome__status": "timed-out", "outcome__accuracy": None, "data": {"sizes": [1437, 360]}}
+    record = train_record(STEP, **ended, time_limit_s=60, settings__memory_cap_mb=16000)
+    keys = [present_key({**config, "time_limit_s": limit}, record) for limit in (30, 60, 90, None)]
+    assert keys[0] == keys[1] is not None and keys[2:] == [None, None]
