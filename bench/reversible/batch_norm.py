@@ -42,6 +42,7 @@ class InvertibleBatchNorm2d(InvertibleLayer):
         return (self.weight + self.gamma_eps).abs() if self.gamma_eps else self.weight
 
     def differentiable(self, state: State) -> State:
+        self._require_channels(state)
         if self.training:
             require_several(per_channel(state[0]))
         outputs, means, deviations, scale = [], [], [], self.scale()
@@ -64,11 +65,13 @@ class InvertibleBatchNorm2d(InvertibleLayer):
         return outputs
 
     def trace(self, state: State, slope: float = 1.0) -> Statistics:
+        self._require_channels(state)
         memo = self._batch_statistics(state) if self.training else running_statistics(self)
         self.replay(state, memo, slope)
         return memo
 
     def replay(self, state: State, memo: Statistics, slope: float = 1.0) -> None:
+        self._require_channels(state)
         factor = self.scale().detach() * memo.inverse_deviation
         _scale_and_shift(state, factor, self.bias.detach() - memo.mean * factor, slope)
 
@@ -129,6 +132,15 @@ class InvertibleBatchNorm2d(InvertibleLayer):
                 "Batch normalisation in training inverts its latest forward pass, and there was none yet."
             )
         return self._latest
+
+    def _require_channels(self, state: State) -> None:
+        """Raise `ValueError` where `state` has other channels: torch's kernel would read and write beyond its own."""
+        given = sum(part.shape[1] for part in state)
+        if given != self.channels:
+            raise ValueError(
+                f"InvertibleBatchNorm2d was made for {self.channels} channels but got an activation of {given}; give it"
+                " as many as the layer before has."
+            )
 
     def _undoing(self, memo: Statistics) -> tuple[Tensor, Tensor]:
         """Factor and shift of the inverse, (C,) each."""

@@ -111,6 +111,16 @@ def test_batch_norm_of_one_value_a_channel_has_no_variance_in_training(reconstru
     assert layers.eval()(torch.ones(1, 2, 1, 1)).isfinite().all()
 
 
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("reconstruction", ["ideal", "noisy"])
+@pytest.mark.parametrize("channels", [1, 8])
+def test_batch_norm_of_other_channels_is_told(channels, reconstruction, training):
+    """Slices of its numbers by the channels given would fit, or be read beyond their end."""
+    network = ReversibleSequential(InvertibleBatchNorm2d(channels), reconstruction=reconstruction).train(training)
+    with pytest.raises(ValueError, match=f"made for {channels} channels but got an activation of 6"):
+        network(torch.randn(2, 6, 4, 4))
+
+
 def test_batch_norm_in_training_needs_a_forward_pass_before_its_inverse():
     with pytest.raises(RuntimeError, match="there was none yet"):
         InvertibleBatchNorm2d(4).inverse(torch.zeros(1, 4, 2, 2))
