@@ -171,8 +171,11 @@ class ChainBranch:
 
 
 def branch(module: nn.Module, slice_bytes: int | None = None) -> Branch:
-    """The kind of branch that `module` can be; `slice_bytes` sets the size of slices of the batch."""
-    if isinstance(module, StreamedUnits):
+    """The kind of branch that `module` can be; `slice_bytes` sets the size of slices of the batch.
+
+    What is made of StreamedUnits with a forward pass of its own is an ordinary module: the engine would not call it.
+    """
+    if isinstance(module, StreamedUnits) and type(module).forward is StreamedUnits.forward:
         return StreamedBranch(module, slice_bytes)
     if not isinstance(module, InvertibleLayer):
         return OrdinaryBranch(module)

@@ -305,6 +305,15 @@ def test_streamed_units_are_what_the_engine_computes_or_refused(change):
         net.double()(images(0, *SHAPE))
 
 
+def test_streamed_units_with_a_forward_pass_of_their_own_are_called():
+    class Halved(StreamedUnits):
+        def forward(self, x: Tensor) -> Tensor:
+            return 0.5 * super().forward(x)
+
+    net, x = network(Halved(2)), images(0, *SHAPE)
+    assert_same_gradients(net, lambda net: net(x).square().sum())
+
+
 def test_a_batch_norm_whose_scale_is_computed_trains_what_it_is_computed_from():
     class Absolute(nn.Module):
         def forward(self, gamma: Tensor) -> Tensor:
