@@ -21,6 +21,7 @@ from bench.reversible.layer import State
 DIGITS = {torch.float32: 24, torch.float64: 53}
 # The range is 2^6 times the largest magnitude at the entry, so that residual sums of a hundred blocks fit in.
 HEADROOM_BITS = 6
+LARGEST_BITS = 126  # 2^126 and 2^-126 are numbers of full precision in float32 still
 
 
 class Grid(Addition):
@@ -35,6 +36,11 @@ class Grid(Addition):
     headroom_bits = HEADROOM_BITS
 
     def __init__(self, bits: int | None = None) -> None:
+        if bits is not None and not (isinstance(bits, int) and abs(bits) <= LARGEST_BITS):
+            raise ValueError(
+                f"grid_bits is {bits!r}, for steps of 2^-grid_bits; it is a whole number from -{LARGEST_BITS} to"
+                f" {LARGEST_BITS}, or None, which chooses it at the first batch."
+            )
         self.bits, self.deferred = bits, False
         self.overflows: int | Tensor = 0
         self._differences: dict[str, Tensor] = {}

@@ -223,6 +223,28 @@ def test_the_grid_is_chosen_with_head_room_at_the_first_batch_and_then_stays():
         Grid(3).enter([torch.zeros(1, dtype=torch.bfloat16)])
 
 
+@pytest.mark.parametrize("bits", [2000, -127, 14.5, "15"])
+def test_a_step_that_is_no_number_is_told(bits):
+    with pytest.raises(ValueError, match=f"grid_bits is {bits!r}, .* a whole number from -126 to 126"):
+        network(1, grid_bits=bits)
+
+
+def test_overflows_are_counted_from_the_end_of_the_range_and_over_all_batches():
+    grid = Grid(23)  # range 2
+    for count in (1, 2):
+        grid.enter([torch.tensor([2.0, -1.0])])
+        assert grid.overflows == count
+
+
+def test_a_difference_that_was_kept_is_not_forgotten_when_the_next_batch_has_none():
+    grid, one, other = Grid(10), [torch.zeros(3)], [torch.ones(3)]
+    grid.deferred = True
+    for restored in (other, one):
+        grid.compare("a layer", restored, checksum(one), 0)
+    with pytest.raises(InexactReconstruction, match="input of a layer"):
+        grid.check()
+
+
 def test_the_grid_goes_with_the_weights():
     model = network(2)
     model(images(0, 2, 3, 4, 4, dtype=torch.float32))
