@@ -18,6 +18,7 @@ from bench.reversible.pooling import GlobalPooling
 
 RECONSTRUCTIONS = ("ideal", "noisy", "exact")
 GRID_BITS = "grid_bits"  # in a state dict
+NOT_CHOSEN = -(2**31)  # there, of a grid that waits for its first batch
 
 
 class ReversibleSequential(nn.Sequential):
@@ -131,14 +132,19 @@ class ReversibleSequential(nn.Sequential):
             )
 
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
-        """The grid that was chosen is part of the state: a resumed training must go on with it."""
+        """The grid that was chosen is part of the state: a resumed training must go on with it.
+
+        An exact network has its key from the beginning, so that a copy's state dict can be read beside its own.
+        """
         super()._save_to_state_dict(destination, prefix, keep_vars)
-        if self.grid.bits is not None:
-            destination[prefix + GRID_BITS] = torch.tensor(self.grid.bits)
+        bits = self.grid.bits
+        if bits is not None or self.reconstruction == "exact":
+            destination[prefix + GRID_BITS] = torch.tensor(NOT_CHOSEN if bits is None else bits)
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
         if prefix + GRID_BITS in state_dict:
-            self.grid.bits = int(state_dict.pop(prefix + GRID_BITS))
+            bits = int(state_dict.pop(prefix + GRID_BITS))
+            self.grid.bits = None if bits == NOT_CHOSEN else bits
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
 

@@ -236,11 +236,12 @@ def test_overflows_are_counted_from_the_end_of_the_range_and_over_all_batches():
         assert grid.overflows == count
 
 
-def test_a_difference_that_was_kept_is_not_forgotten_when_the_next_batch_has_none():
-    grid, one, other = Grid(10), [torch.zeros(3)], [torch.ones(3)]
+@pytest.mark.parametrize("differing", [0, 1])
+def test_a_difference_is_kept_whatever_the_batches_before_and_after_it(differing):
+    grid, true = Grid(10), [torch.zeros(3)]
     grid.deferred = True
-    for restored in (other, one):
-        grid.compare("a layer", restored, checksum(one), 0)
+    for batch in range(3):
+        grid.compare("a layer", [true[0] + (batch == differing)], checksum(true), 0)
     with pytest.raises(InexactReconstruction, match="input of a layer"):
         grid.check()
 
@@ -251,7 +252,20 @@ def test_the_grid_goes_with_the_weights():
     other = network(2)
     other.load_state_dict(model.state_dict())
     assert other.grid.bits == model.grid.bits is not None
-    assert "grid_bits" not in network(2).state_dict()
+    noisy = ReversibleSequential(ordinary_block(4))
+    assert "grid_bits" not in noisy.state_dict()
+
+
+def test_a_copy_made_before_the_first_batch_has_the_same_keys():
+    """Averages of weights are often made by going through two state dicts side by side."""
+    model = network(2)
+    average, start = copy.deepcopy(model), copy.deepcopy(model.state_dict())
+    model(images(0, 2, 3, 4, 4, dtype=torch.float32))
+    assert list(average.state_dict()) == list(model.state_dict())
+    average.load_state_dict(model.state_dict())
+    assert average.grid.bits == model.grid.bits is not None
+    average.load_state_dict(start)
+    assert average.grid.bits is None
 
 
 def test_a_branch_that_computes_otherwise_the_second_time_ends_in_an_error_that_names_the_layer():
