@@ -68,7 +68,8 @@ def networks(depths=(2, 2), **options):
     twin = copy.deepcopy(sixteen)
     twin.store = True
     single = build("streamed", "ideal", initial_channels=8, depths=depths, **options)
-    single.load_state_dict(dict(zip(single.state_dict(), sixteen.state_dict().values(), strict=True)))
+    weights = [value for name, value in sixteen.state_dict().items() if name != "grid_bits"]
+    single.load_state_dict(dict(zip(single.state_dict(), weights, strict=True)))
     return sixteen, twin, single
 
 
