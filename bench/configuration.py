@@ -41,9 +41,9 @@ def load(path: Path | str) -> Configuration:
     load_plugins(configuration["plugins"], Path(path))
     check_names(path, configuration, {name: e.reconstructions for name, e in ARCHITECTURES.items()}, tuple(DATASETS))
     if configuration["numerics"]:
-        from bench.numerics.section import check_section  # here, since it imports this
+        from bench.numerics.variants import check_variants  # here, since it imports this
 
-        check_section(path, configuration["numerics"])
+        check_variants(path, configuration["numerics"])
     return configuration
 
 
