@@ -148,10 +148,10 @@ def test_a_resource_that_an_option_leaves_open_is_one_job_at_a_time(
 
 
 def test_a_run_of_several_processes_has_the_cores_of_each(tree: Tree) -> None:
-    tree.configure(devices=[{"name": "machine", "device": "cpu", "processes": 3}])
+    tree.configure(devices=[{"name": "machine", "device": "cpu", "processes": 4}])
     runs = [job for job in planned_jobs(read(tree.config), tree.results) if job.kind == "train"]
     printed = tree.start("-n", "--cores", "8", runs[0].record.relative_to(tree.folder).as_posix())
-    assert "threads: 3" in printed and runs[0].processes == 3
+    assert "threads: 4" in printed and runs[0].processes == 4
 
 
 def test_the_workflow_runs_in_its_own_folder(tree: Tree, tmp_path: Path) -> None:
