@@ -23,6 +23,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch-size", type=int, default=1024, help="images of a batch; rates are in proportion (default: 1024)"
     )
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "tf32", "mixed"),
+        default="mixed",
+        help="number format (default: mixed, bfloat16 by autocast)",
+    )
     parser.add_argument("--device", help="a device of the configuration (default: its first), or cpu, cuda or auto")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for a record of each seed")
 
@@ -39,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     config = configuration.load(arguments.config)
     device = torch_device(device_entry(config, arguments.device)["device"])
-    recipe = recipe_of(arguments.epochs, arguments.batch_size)
+    recipe = recipe_of(arguments.epochs, arguments.batch_size, arguments.precision)
     set_threads(config["threads"])
     set_precision(recipe.precision)
     records = [

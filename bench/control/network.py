@@ -11,6 +11,7 @@ PATCH = 2  # side of the whitened patches, pixels
 WHITENING_EPS = 5e-4  # added to the eigenvalues of the patches' covariance
 WIDTHS = (64, 256, 256)
 LOGIT_SCALE = 1 / 9
+NORM_EPS = 1e-12
 
 
 class ControlNetwork(nn.Module):
@@ -26,6 +27,8 @@ class ControlNetwork(nn.Module):
         self.whitening = nn.Conv2d(kernels.shape[1], 2 * len(kernels), PATCH)
         self.whitening.weight.data = torch.cat([kernels, -kernels])
         self.whitening.weight.requires_grad_(False)
+        assert self.whitening.bias is not None
+        nn.init.zeros_(self.whitening.bias)
         self.groups = nn.Sequential()
         channels = 2 * len(kernels)
         for width in widths:
@@ -67,7 +70,7 @@ def convolution(in_channels: int, out_channels: int) -> nn.Conv2d:
 
 def normalisation(channels: int) -> nn.BatchNorm2d:
     """Batch normalisation without a scale, its running statistics following fast."""
-    layer = nn.BatchNorm2d(channels, momentum=0.4)
+    layer = nn.BatchNorm2d(channels, eps=NORM_EPS, momentum=0.4)
     layer.weight.requires_grad_(False)
     return layer
 

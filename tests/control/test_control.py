@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from bench.__main__ import main
-from bench.control import recipe, training
 from bench.control import record as control_record
+from bench.control import training
 from bench.control.network import ControlNetwork, convolution, whitening_kernels
 from bench.control.recipe import make_optimizer, rate, recipe_of
 from bench.control.training import Views, train_control, trainer_of
@@ -64,7 +64,8 @@ def test_the_rate_rises_from_a_fifth_and_ends_at_seven_hundredths() -> None:
 
 def test_biases_learn_faster_and_are_decayed_alike() -> None:
     weights, biases = make_optimizer(ControlNetwork(torch.randn(9, 3, 9, 9), 2), RECIPE).param_groups
-    assert all(p.ndim > 1 for p in weights["params"]) and all(p.ndim == 1 for p in biases["params"])
+    assert [tuple(p.shape) for p in biases["params"]] == [(64,), (64,), (256,), (256,), (256,), (256,)]
+    assert len(weights["params"]) == 1 + 6 + 1  # the first layer's bias, convolutions, the head
     assert weights["factor"] * weights["weight_decay"] == pytest.approx(biases["factor"] * biases["weight_decay"])
     assert (weights["factor"], biases["factor"]) == (1, 64)
     # Published per thousand images and their sum: 11.5 and 0.0153 over 1 + 1 / (1 - momentum).
@@ -74,13 +75,11 @@ def test_biases_learn_faster_and_are_decayed_alike() -> None:
     assert recipe_of(batch_size=256).peak_learning_rate == RECIPE.peak_learning_rate / 4
 
 
-def test_the_differences_that_the_recipe_tells_of_are_those_of_the_network() -> None:
+def test_the_first_bias_begins_at_zero_and_learns_as_weights_do() -> None:
     network = ControlNetwork(torch.randn(9, 3, 9, 9), 2)
-    fast = make_optimizer(network, RECIPE).param_groups[1]["params"]
-    assert any(each is network.whitening.bias for each in fast) and network.whitening.bias.count_nonzero() == 24
-    assert {norm.eps for norm in network.modules() if isinstance(norm, torch.nn.BatchNorm2d)} == {1e-5}
-    told = " ".join(str(recipe.__doc__).split())
-    assert "bias begins at random" in told and "1e-5 to variances, not 1e-12" in told
+    slow = make_optimizer(network, RECIPE).param_groups[0]["params"]
+    assert any(each is network.whitening.bias for each in slow) and not network.whitening.bias.any()
+    assert {norm.eps for norm in network.modules() if isinstance(norm, torch.nn.BatchNorm2d)} == {1e-12}
 
 
 def test_six_views() -> None:
@@ -140,6 +139,8 @@ def test_the_command_trains_what_has_no_record_yet(tmp_path, capsys, monkeypatch
         str(tmp_path / "tiny.yaml"),
         "--batch-size",
         "20",
+        "--precision",
+        "float32",  # in bfloat16 some channels of so few pixels are constant, over a deviation of 1e-6
         "--output",
         str(tmp_path / "out"),
     ]
@@ -169,9 +170,11 @@ def test_a_training_that_diverges_is_a_record_that_says_so(tmp_path, capsys, mon
     monkeypatch.setattr("bench.control.recipe.PEAK_RATE_OF_AN_IMAGE", 1e6)
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(tiny_run.CONFIG))
     words = ["--seeds", "1", "--epochs", "1", "--batch-size", "20", "--output", str(tmp_path / "out")]
+    words += ["--precision", "float32"]
     assert main(["control", "--config", str(tmp_path / "tiny.yaml"), *words]) == 0
     record = read_record(tmp_path / "out" / "seed1.json")
     assert record["outcome"]["status"] == "diverged" and record["accuracy"] is None
+    assert record["settings"]["training"]["precision"] == "float32"
     seed, published = capsys.readouterr().out.splitlines()
     assert seed == f"seed 1: {record['outcome']['reason']}" and "is nan" in seed
     assert published.startswith("published for cifar10: 94.01 %")
