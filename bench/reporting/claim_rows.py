@@ -55,7 +55,8 @@ def whole_data_set_rows(of_theory: Mapping[str, Any], whole: dict[str, Any] | No
         fits = step["status"] in FINISHED
         held = step["peak_memory_bytes"] / GIGABYTE if fits else None
         basis += f"; measured: {step['data']}, {cells.images(step['train_images'])} images of {size}x{size}, "
-        basis += f"{name} of c0 = {cells.count(step['initial_channels'])}, {step['peak_memory_kind']}"
+        basis += f"{name} of c0 = {cells.count(step['initial_channels'])}, {step['peak_memory_kind']}, on "
+        basis += whole["hardware"]["device"]
         basis += "" if fits else f" ({step['status']})"
     return [_row("1", "all training images in one batch", "GB", expected, held, basis)]
 
@@ -67,16 +68,17 @@ def training_rows(scale: str, runs: pd.DataFrame, device: str, capped: str | Non
     large, small = (finished(usable(group)) for group in groups)
     data = ", ".join(usable(own)["data"].dropna().unique()) or "no data yet"
     on = f"{data}, scale {scale}"
+    card = f"not that card: {label or 'no capped device'}"
     accuracy = 100 * large["accuracy"].astype(float)
     minutes = small["total_s"].astype(float) / 60
     peak = small["peak_memory_bytes"].astype(float) / 1e6
-    emulated = f"{on}; not that card: {label or 'no capped device'}"
-    counted = "; ".join([emulated, *small["peak_memory_kind"].dropna().unique()])
-    rows = [
-        _row("abstract", "proposed model: accuracy", "%", None, _of(accuracy, "mean"), on, 100 * published.ACCURACY),
-        _row("abstract", "training on 1 GB", "minutes", None, _of(minutes, "median"), emulated, published.TOTAL_S / 60),
-        _row("6", "training on 1 GB: memory", "MB", None, _of(peak, "max"), counted),
-    ]
+    kinds = small["peak_memory_kind"].dropna().unique()
+    found, basis = _of(accuracy, "mean", on)
+    rows = [_row("abstract", "proposed model: accuracy", "%", None, found, basis, 100 * published.ACCURACY)]
+    found, basis = _of(minutes, "median", on, card)
+    rows.append(_row("abstract", "training on 1 GB", "minutes", None, found, basis, published.TOTAL_S / 60))
+    found, basis = _of(peak, "max", on, card, *kinds)
+    rows.append(_row("6", "training on 1 GB: memory", "MB", None, found, basis))
     large_runs, small_runs = map(_became, groups)
     return [row | became for row, became in zip(rows, (large_runs, small_runs, small_runs), strict=True)]
 
@@ -87,8 +89,12 @@ def _became(planned: pd.DataFrame) -> dict[str, Any]:
     return {"status": NOT_RUN if planned.empty else cells.status(summary), "records": summary["records"]}
 
 
-def _of(values: pd.Series, statistic: str) -> float | None:
-    return None if values.empty else float(values.agg(statistic))
+def _of(values: pd.Series, statistic: str, on: str, *further: str) -> tuple[float | None, str]:
+    """(the `statistic` of `values`, what it is of: `on`, how many runs, what is `further` said)."""
+    if values.empty:
+        return None, "; ".join([on, *further])
+    counted = "1 run" if len(values) == 1 else f"{statistic} of {len(values)} runs"
+    return float(values.agg(statistic)), "; ".join([f"{on}, {counted}", *further])
 
 
 def _row(

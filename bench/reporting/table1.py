@@ -136,6 +136,7 @@ NOTES = (
     "recomputed). Step time: measured, relative to the same network in ideal mode (a baseline's that is in it: to "
     "resnet18; streamed-int16: to streamed in ideal mode): median (its 95 % bootstrap interval) over paired rounds.",
     "Accuracy: final test accuracy, mean ± half of the 95 % t-interval over n runs that trained to their end; others "
-    "are counted beside it. Gap: this mode minus ideal, paired by seed, with the same interval.",
+    "are counted beside it. Gap: this mode minus ideal (streamed-int16: minus streamed in ideal mode), paired by "
+    "seed, with the same interval.",
     f"Paper: {published.SOURCE}.",
 )

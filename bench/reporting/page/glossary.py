@@ -16,7 +16,8 @@ GLOSSARY = {
     "ResNet-18), median and its 95 % bootstrap interval over paired rounds.",
     "Accuracy": "Final test accuracy in percent: mean ± half of the 95 % t-interval over n runs that came to their "
     "end.",
-    "Gap to ideal": "Accuracy of this reconstruction minus that of ideal, paired by seed, in percentage points.",
+    "Gap to ideal": "Accuracy of this reconstruction minus that of ideal (streamed-int16: of streamed in ideal mode), "
+    "paired by seed, in percentage points.",
     "Paper": "What the paper's published version prints for CIFAR-10; never measured here.",
     "Device": "What was trained on. Emulated: under a memory cap, not on that card.",
     "Status": "How the planned runs ended: ok (final accuracy at the target), below target, diverged, inexact, out of "
