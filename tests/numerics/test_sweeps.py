@@ -43,7 +43,8 @@ def test_the_slope_of_the_architecture_shares_the_runs_of_the_depth_sweep(config
 def test_repairs_go_deeper_until_noisy_training_falls_behind(configuration):
     numerics = configuration["numerics"]
     numerics["repairs"]["variants"] = {"none": Variant().__dict__, "tf32": vars(Variant(tf32=True))}
-    numerics["repairs"]["steps"] = _, failing, *deeper = [7, 10, 14]
+    _, failing, *deeper = [7, 10, 14]
+    numerics["repairs"]["steps"] = [14, 7, 10]  # from the shallowest on, in whatever order they are written
 
     def runner(point):
         return record(None if point.mode == "noisy" and point.step >= failing else 0.9)
@@ -54,6 +55,8 @@ def test_repairs_go_deeper_until_noisy_training_falls_behind(configuration):
     assert not {place.point.name for step in deeper for place in repair_places(numerics, "none", step)} & tried
     assert len(remarks) == 2
     assert "CPU has no TF32" in remarks[1]
+    numerics["repairs"]["steps"] = [7, 10]  # behind at the last step, beyond which nothing is left out
+    assert len(run_sweeps(configuration, runner, cuda=False)[1]) == 1
 
 
 def test_a_finished_point_is_found_again_until_what_it_depends_on_changes(configuration, tmp_path: Path):
