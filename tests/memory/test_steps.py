@@ -52,6 +52,17 @@ def test_every_network_is_timed_once_a_round_in_changing_order():
     assert len(set(orders)) > 1
 
 
+def test_a_network_is_timed_in_training_mode_whatever_mode_it_was_in():
+    class Mode(_Slow):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            self.calls.append(str(self.training))
+            return super().forward(images)
+
+    calls: list[str] = []
+    time_steps({"a": Mode("a", 1.0, calls).eval()}, batch_size=2, image_size=4, rounds=1)
+    assert set(calls) == {"True", "a"}
+
+
 def test_a_step_is_timed_from_its_start_to_its_end(clock):
     networks = {"fast": _Slow("fast", 1.0, []), "slow": _Slow("slow", 4.0, [])}
     seconds = time_steps(networks, batch_size=2, image_size=4, rounds=5)

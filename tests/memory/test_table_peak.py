@@ -36,6 +36,13 @@ def test_a_batch_that_fits_is_measured():
     assert asked == [16]
 
 
+def test_memory_of_a_gpu_that_torch_keeps_and_nobody_uses_is_free(monkeypatch):
+    bytes_of = {"memory_reserved": 700, "memory_allocated": 200, "mem_get_info": (1000, 5000)}
+    for name, value in bytes_of.items():
+        monkeypatch.setattr(torch.cuda, name, lambda device, value=value: value)
+    assert module.free_bytes(torch.device("cuda")) == 1500
+
+
 def test_a_batch_that_does_not_fit_is_extrapolated(monkeypatch):
     monkeypatch.setattr(module, "free_bytes", lambda device: 1000)
     assert table_peak([peak(2), peak(4)], 16, peak, CPU) == (peak(16).peak_bytes, True)

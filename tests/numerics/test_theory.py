@@ -47,6 +47,12 @@ def test_figures_6_and_7_are_within_five_percent(rows):
     assert max(errors) < 0.05, errors
 
 
+def test_figure_6_right_has_three_layers_for_each_ratio():
+    rows = layer_noise.any_batch_norm(1, 2)
+    assert [row["layer"] for row in rows] == [1, 2, 3] * 2
+    assert len({row["alpha_theory"] for row in rows}) == 6
+
+
 def test_with_sign_flips_theory_holds_at_any_noise_and_without_it_does_not():
     rows = layer_noise.noise_near_signal(1, 7)
     assert max(abs(row["flips_relative_error"]) for row in rows) < 0.05
