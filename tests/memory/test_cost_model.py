@@ -43,6 +43,19 @@ def test_resnet18_by_hand():
     assert cost.step_bytes(512, 32, 32) == 3 * 4 * RESNET18_PARAMETERS + (4578 + 12) * pixels
 
 
+@pytest.mark.parametrize("architecture", ["revnet", "layerwise", "hybrid", "streamed"])
+def test_reversible_streams_are_float32_in_mixed_precision_too(architecture):
+    model = build(architecture, "noisy", initial_channels=8)
+    single, mixed = (pixel_cost(model, precision=precision) for precision in ("float32", "mixed"))
+    assert (mixed.state, mixed.gradient) == (single.state, single.gradient)
+
+
+def test_a_state_of_16_bits_and_its_gradient_are_half_of_those_of_float32():
+    single = pixel_cost(build("streamed", "exact", initial_channels=8))
+    half = pixel_cost(build("streamed-int16", "exact", initial_channels=8))
+    assert (half.state, half.gradient) == (single.state / 2, single.gradient / 2)
+
+
 def test_theory_does_not_depend_on_the_image_size():
     """But for the linear layer's input: 4 x 512 bytes an image."""
     small, large = (pixel_cost("resnet18", image_size=size) for size in (32, 64))

@@ -6,6 +6,8 @@ from torch import nn
 
 from bench.errors import InputError
 from bench.memory.peak import Peak, bytes_per_pixel, make_optimizer, measure_peak
+from bench.memory.training_step import random_batch, step_loss
+from bench.training.precision import computing
 
 
 def _network(channels: int = 8, depth: int = 2) -> nn.Module:
@@ -26,6 +28,14 @@ def test_categories_are_those_of_the_model():
     assert sum(peak.categories.values()) == peak.peak_bytes
     assert peak.phase == "backward"
     assert peak.reserved_bytes is None
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed"])
+def test_the_loss_is_float32_in_every_number_format(precision):
+    images, labels = random_batch(4, 16, 3, 10, "cpu", precision)
+    with computing(precision, images.device):
+        assert (_network()(images).dtype == torch.float32) == (precision == "float32")
+    assert step_loss(_network(), images, labels, precision).dtype == torch.float32
 
 
 def test_gradients_are_counted_as_gradients():

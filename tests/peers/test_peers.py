@@ -1,6 +1,7 @@
 """The comparison with other libraries on a tiny chain, with stand-ins for the libraries."""
 
 import math
+import statistics
 import sys
 from types import ModuleType
 
@@ -15,6 +16,7 @@ from bench.peers.measure import Shape
 from bench.peers.methods import METHODS, PLAIN, Method, network
 from bench.peers.table import HEAD, markdown
 from bench.records import read_record
+from bench.reversible import StreamedUnits
 
 TINY = Shape(channels=8, blocks=2, batch_size=8, image_size=8)
 CPU = torch.device("cpu")
@@ -74,6 +76,9 @@ def test_the_record_and_its_table(tmp_path, libraries, same_process, capsys):
             assert row["gradients"]["relative_error"] < 1e-4
             assert len(row["seconds"]) == 2
             assert row["bytes_ratio"] == row["bytes_per_pixel"] / rows[PLAIN]["bytes_per_pixel"]
+            assert [peak["batch_size"] for peak in row["peaks"]] == [4, 8]
+            ratios = [one / plain for one, plain in zip(row["seconds"], rows[PLAIN]["seconds"], strict=True)]
+            assert row["time_ratio"]["median"] == pytest.approx(statistics.median(ratios))
     assert all(rows[name]["statistics_updates"] == 1 for name in OURS)
     assert 0 < record["rounding"]["relative_error"] < 1e-4
     table = output.with_suffix(".md").read_text()
@@ -87,6 +92,16 @@ def test_gradients_in_float64_are_those_of_plain_autograd(name):
     reference = comparison._gradients(METHODS[PLAIN], TINY, CPU, torch.float64)
     found = comparison._gradients(METHODS[name], TINY, CPU, torch.float64)
     assert comparison.measure.compared(found, reference).worst_parameter < 1e-9
+
+
+def test_each_of_our_rows_is_of_the_functions_that_it_names():
+    held = {}
+    for name in OURS:
+        model, _ = network(METHODS[name], TINY.channels, TINY.blocks)
+        units = [module for module in model.modules() if isinstance(module, StreamedUnits)]
+        assert len(units) == (0 if name == "bench: any F and G" else 2 * TINY.blocks)
+        held[name] = {each.hold for each in units}
+    assert all(kinds == {name.endswith("held")} for name, kinds in held.items() if kinds)
 
 
 def test_an_error_of_a_gradient_is_seen():
