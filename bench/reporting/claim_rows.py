@@ -55,8 +55,8 @@ def whole_data_set_rows(of_theory: Mapping[str, Any], whole: dict[str, Any] | No
         fits = step["status"] in FINISHED
         held = step["peak_memory_bytes"] / GIGABYTE if fits else None
         basis += f"; measured: {step['data']}, {cells.images(step['train_images'])} images of {size}x{size}, "
-        basis += f"{name} of c0 = {cells.count(step['initial_channels'])}, {step['peak_memory_kind']}, on "
-        basis += whole["hardware"]["device"]
+        basis += f"{name} of c0 = {cells.count(step['initial_channels'])}, on {whole['hardware']['device']}, "
+        basis += step["peak_memory_kind"]
         basis += "" if fits else f" ({step['status']})"
     return [_row("1", "all training images in one batch", "GB", expected, held, basis)]
 
@@ -73,12 +73,12 @@ def training_rows(scale: str, runs: pd.DataFrame, device: str, capped: str | Non
     minutes = small["total_s"].astype(float) / 60
     peak = small["peak_memory_bytes"].astype(float) / 1e6
     kinds = small["peak_memory_kind"].dropna().unique()
-    found, basis = _of(accuracy, "mean", on)
-    rows = [_row("abstract", "proposed model: accuracy", "%", None, found, basis, 100 * published.ACCURACY)]
-    found, basis = _of(minutes, "median", on, card)
-    rows.append(_row("abstract", "training on 1 GB", "minutes", None, found, basis, published.TOTAL_S / 60))
-    found, basis = _of(peak, "max", on, card, *kinds)
-    rows.append(_row("6", "training on 1 GB: memory", "MB", None, found, basis))
+    paper, paper_minutes = 100 * published.ACCURACY, published.TOTAL_S / 60
+    rows = [
+        _row("abstract", "proposed model: accuracy", "%", None, *_of(accuracy, "mean", on), paper),
+        _row("abstract", "training on 1 GB", "minutes", None, *_of(minutes, "median", on, card), paper_minutes),
+        _row("6", "training on 1 GB: memory", "MB", None, *_of(peak, "max", on, card, *kinds)),
+    ]
     large_runs, small_runs = map(_became, groups)
     return [row | became for row, became in zip(rows, (large_runs, small_runs, small_runs), strict=True)]
 

@@ -1,5 +1,6 @@
 """The control is the network and the recipe that were published, and its records say what they are of."""
 
+import argparse
 import dataclasses
 import itertools
 import math
@@ -13,8 +14,8 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from bench.__main__ import main
+from bench.control import command, training
 from bench.control import record as control_record
-from bench.control import training
 from bench.control.network import ControlNetwork, convolution, whitening_kernels
 from bench.control.recipe import make_optimizer, rate, recipe_of
 from bench.control.training import Views, train_control, trainer_of
@@ -22,6 +23,7 @@ from bench.errors import InputError
 from bench.records import read_record, write_record
 from bench.training.clock import Clock
 from bench.training.loop import Trainer
+from bench.training.settings import PRECISIONS
 from tests import tiny_run
 from tests.training.small_task import CPU, make_images
 
@@ -163,6 +165,14 @@ def test_the_command_trains_what_has_no_record_yet(tmp_path, capsys, monkeypatch
     assert trained == [2, 1, 1]
     again = read_record(tmp_path / "out" / "seed1.json")
     assert again["digest"] == record["digest"] and again["losses"] == record["losses"]
+
+
+def test_the_command_offers_every_number_format() -> None:
+    parser = argparse.ArgumentParser()
+    command.configure(parser)
+    for precision in PRECISIONS:
+        words = ["--config", "tiny.yaml", "--output", "out", "--precision", precision]
+        assert parser.parse_args(words).precision == precision
 
 
 @pytest.mark.usefixtures("torch_settings")
